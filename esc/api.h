@@ -1,0 +1,78 @@
+#pragma once
+
+#include <chrono>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "esc/environment_ref.h"
+#include "esc/value.h"
+
+namespace escagent::esc {
+
+// One finding of ESC's evaluator about a definition. Never holds a value.
+struct Diagnostic {
+  enum class Severity { kError, kWarning };
+  Severity severity = Severity::kError;
+  std::string summary;
+  std::string path;         // property path, may be empty
+  std::string environment;  // where the range lies, may be empty
+  int line = 0;             // 1-based; 0 = no range
+  int column = 0;
+
+  // "summary (environment dev, line 3, column 5)"
+  std::string ToString() const;
+};
+
+struct OpenSession {
+  std::string id;
+  std::vector<Diagnostic> warnings;
+};
+
+// What HEAD tells of an environment's definition without opening it.
+struct EnvironmentHead {
+  std::string etag;
+  std::string revision;
+};
+
+struct Definition {
+  Secret yaml;  // secrets in it are ciphertext, but a definition may hold plain values
+  std::string etag;
+  std::string revision;
+};
+
+struct CheckResult {
+  Value properties;
+  std::vector<Diagnostic> diagnostics;
+};
+
+// The seam for Pulumi ESC: the operations of its REST API that the agent uses, for one identity
+// (one access token). Errors carry ESC's message, its diagnostics and the environment's name, never
+// a value: NOT_FOUND (404), UNAUTHENTICATED (401), PERMISSION_DENIED (403), RESOURCE_EXHAUSTED
+// (429, with retry_after), UNAVAILABLE (5xx, no connection), DEADLINE_EXCEEDED,
+// INVALID_ARGUMENT (400). Thread-safe; calls block, until `stop` at the latest.
+class Api {
+ public:
+  virtual ~Api() = default;
+
+  // POST .../open?duration=. The session can be read until `duration` has passed.
+  virtual Result<OpenSession> Open(const EnvironmentRef& ref, std::chrono::seconds duration,
+                                   std::stop_token stop) = 0;
+  // GET .../open/{id}: all properties, as one object.
+  virtual Result<Value> ReadSession(const EnvironmentRef& ref, std::string_view session_id,
+                                    std::stop_token stop) = 0;
+  // GET .../open/{id}?property=
+  virtual Result<Value> ReadProperty(const EnvironmentRef& ref, std::string_view session_id,
+                                     std::string_view property_path, std::stop_token stop) = 0;
+  // HEAD. UNIMPLEMENTED when the server does not know the method (405, 501).
+  virtual Result<EnvironmentHead> Head(const EnvironmentRef& ref, std::stop_token stop) = 0;
+  // GET: the definition's YAML.
+  virtual Result<Definition> GetDefinition(const EnvironmentRef& ref, std::stop_token stop) = 0;
+  // POST /environments/{org}/yaml/check
+  virtual Result<CheckResult> CheckYaml(std::string_view organization, const Secret& yaml,
+                                        std::stop_token stop) = 0;
+};
+
+}  // namespace escagent::esc

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "esc/value.h"
+
+namespace escagent::esc {
+
+// An ESC property path: `app.db["user.name"][0]`. Names are separated by dots; a name with dots,
+// brackets or white space is written ["quoted"] with \" and \\ escapes; [n] indexes an array
+// (base 10). Empty text is the root. Thread-compatible value type.
+class PropertyPath {
+ public:
+  // A key of an object or an index of an array.
+  using Accessor = std::variant<std::string, std::size_t>;
+
+  PropertyPath() = default;
+  explicit PropertyPath(std::vector<Accessor> accessors) : accessors_(std::move(accessors)) {}
+
+  // Errors are INVALID_ARGUMENT with the offset of the fault.
+  static Result<PropertyPath> Parse(std::string_view text);
+
+  const std::vector<Accessor>& accessors() const { return accessors_; }
+  bool IsRoot() const { return accessors_.empty(); }
+  std::string ToString() const;
+
+  // The value at this path below `root`. NOT_FOUND says how far the path led and which keys are
+  // there (names, never values), with the nearest one.
+  Result<const Value*> Lookup(const Value& root) const;
+
+ private:
+  std::vector<Accessor> accessors_;
+};
+
+}  // namespace escagent::esc
