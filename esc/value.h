@@ -44,6 +44,9 @@ class Value {
   // The text of a scalar: "" for null, "true"/"false", the number's text, the string.
   std::string_view ScalarText() const;
   bool AsBool() const { return bool_; }
+  // The bytes behind a string or a number, for sharing without a copy (aliasing shared_ptr to the
+  // snapshot). Empty for every other kind.
+  const Secret& text() const { return text_; }
   const Array& elements() const { return array_; }
   const Object& members() const { return object_; }
   // The member of an object, or null when absent or when this is no object.
