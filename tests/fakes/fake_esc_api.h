@@ -17,7 +17,7 @@
 #include "esc/environment_ref.h"
 #include "esc/value.h"
 
-namespace escagent::fakes {
+namespace escagent::testing {
 
 // An ESC with environments in memory. Counts every call, fails and blocks on command.
 //
@@ -128,4 +128,4 @@ class FakeEscApi final : public esc::Api {
   std::chrono::seconds last_duration_ GUARDED_BY(mutex_){0};
 };
 
-}  // namespace escagent::fakes
+}  // namespace escagent::testing
