@@ -18,8 +18,8 @@ inline constexpr std::size_t kMaxJsonDepth = 200;
 Result<nlohmann::json> ParseJson(std::string_view text, std::string_view what);
 
 // Feeds a document to a SAX handler of nlohmann's shape (json_sax_t), with the same limits. Numbers
-// keep their exact text in number_float(value, text) when the handler asks for it. Returns the
-// handler's own error through `handler.TakeError()` being checked by the caller.
+// keep their exact text: number_float(value, text). When the handler returned false the error is
+// generic (invalid JSON); a handler with more to say keeps its own cause.
 Status ParseJsonSax(std::string_view text, std::string_view what,
                     nlohmann::json_sax<nlohmann::json>& handler);
 

@@ -22,9 +22,9 @@ LockedBlock LockedAllocate(std::size_t size);
 void LockedFree(LockedBlock block);
 
 struct LockedMemoryStats {
-  std::size_t mapped_bytes = 0;   // reserved from the system
-  std::size_t used_bytes = 0;     // in blocks now
-  std::size_t unlocked_bytes = 0; // mapped but refused by mlock2
+  std::size_t mapped_bytes = 0;    // reserved from the system
+  std::size_t used_bytes = 0;      // in blocks now
+  std::size_t unlocked_bytes = 0;  // mapped but refused by mlock2
 };
 LockedMemoryStats GetLockedMemoryStats();
 

@@ -91,17 +91,17 @@ using Status = Result<void>;
 #define ESC_INTERNAL_CONCAT(a, b) ESC_INTERNAL_CONCAT2(a, b)
 
 // Returns the error of `expr` from the enclosing function if it has one.
-#define ESC_RETURN_IF_ERROR(expr)                                        \
-  do {                                                                   \
-    if (auto esc_status = (expr); !esc_status) {                         \
+#define ESC_RETURN_IF_ERROR(expr)                                               \
+  do {                                                                          \
+    if (auto esc_status = (expr); !esc_status) {                                \
       return std::unexpected<::escagent::Error>(std::move(esc_status).error()); \
-    }                                                                    \
+    }                                                                           \
   } while (false)
 
 // ESC_ASSIGN_OR_RETURN(auto x, F()): x = the value of F(), or return its error.
 #define ESC_ASSIGN_OR_RETURN(lhs, expr) \
   ESC_INTERNAL_ASSIGN_OR_RETURN(ESC_INTERNAL_CONCAT(esc_result_, __LINE__), lhs, expr)
-#define ESC_INTERNAL_ASSIGN_OR_RETURN(tmp, lhs, expr)                  \
-  auto tmp = (expr);                                                   \
+#define ESC_INTERNAL_ASSIGN_OR_RETURN(tmp, lhs, expr)                          \
+  auto tmp = (expr);                                                           \
   if (!tmp) return std::unexpected<::escagent::Error>(std::move(tmp).error()); \
   lhs = *std::move(tmp)

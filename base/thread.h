@@ -2,6 +2,7 @@
 
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <utility>
 
 namespace escagent {
