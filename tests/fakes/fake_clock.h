@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 
-namespace escagent {
+namespace escagent::testing {
 
 // A Clock that stands still until a test moves it. Advance() wakes the sleepers whose time has
 // come; AwaitSleepers() lets a test wait until the threads it drives are asleep again, so that no
@@ -98,4 +98,4 @@ class FakeClock final : public Clock {
   std::list<Sleeper> sleepers_;
 };
 
-}  // namespace escagent
+}  // namespace escagent::testing
