@@ -7,24 +7,11 @@
 #include <vector>
 
 #include "base/result.h"
+#include "esc/diagnostic.h"
 #include "esc/environment_ref.h"
 #include "esc/value.h"
 
 namespace escagent::esc {
-
-// One finding of ESC's evaluator about a definition. Never holds a value.
-struct Diagnostic {
-  enum class Severity { kError, kWarning };
-  Severity severity = Severity::kError;
-  std::string summary;
-  std::string path;         // property path, may be empty
-  std::string environment;  // where the range lies, may be empty
-  int line = 0;             // 1-based; 0 = no range
-  int column = 0;
-
-  // "summary (environment dev, line 3, column 5)"
-  std::string ToString() const;
-};
 
 struct OpenSession {
   std::string id;
@@ -60,17 +47,20 @@ class Api {
   // POST .../open?duration=. The session can be read until `duration` has passed.
   virtual Result<OpenSession> Open(const EnvironmentRef& ref, std::chrono::seconds duration,
                                    std::stop_token stop) = 0;
-  // GET .../open/{id}: all properties, as one object.
+  // GET .../open/{id}: all properties, as one object. ABORTED when the session is unknown or has
+  // expired (404): open again.
   virtual Result<Value> ReadSession(const EnvironmentRef& ref, std::string_view session_id,
                                     std::stop_token stop) = 0;
-  // GET .../open/{id}?property=
+  // GET .../open/{id}?property=. NOT_FOUND when there is no such property or session.
   virtual Result<Value> ReadProperty(const EnvironmentRef& ref, std::string_view session_id,
                                      std::string_view property_path, std::stop_token stop) = 0;
-  // HEAD. UNIMPLEMENTED when the server does not know the method (405, 501).
+  // What identifies the definition that Open(ref) would evaluate now: different when `etag` or
+  // `revision` is. UNIMPLEMENTED when the server does not know the method (405, 501).
   virtual Result<EnvironmentHead> Head(const EnvironmentRef& ref, std::stop_token stop) = 0;
   // GET: the definition's YAML.
   virtual Result<Definition> GetDefinition(const EnvironmentRef& ref, std::stop_token stop) = 0;
-  // POST /environments/{org}/yaml/check
+  // POST /environments/{org}/yaml/check. What the evaluator finds wrong with the definition is in
+  // the diagnostics, not an error.
   virtual Result<CheckResult> CheckYaml(std::string_view organization, const Secret& yaml,
                                         std::stop_token stop) = 0;
 };

@@ -8,8 +8,8 @@
 
 namespace escagent::esc {
 
-// Which environment, and which of its versions. Names follow ESC's rules (reference/esc-api.md (a)):
-// organization [a-zA-Z0-9][a-zA-Z0-9-_]{1,38}[a-zA-Z0-9]; project and environment 1..100 of
+// Which environment, and which of its versions. Names follow ESC's rules (reference/esc-api.md
+// (a)): organization [a-zA-Z0-9][a-zA-Z0-9-_]{1,38}[a-zA-Z0-9]; project and environment 1..100 of
 // [a-zA-Z0-9-_.]. `version` is a revision number or a tag; empty means the latest.
 struct EnvironmentRef {
   std::string organization;

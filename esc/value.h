@@ -14,13 +14,14 @@ namespace escagent::esc {
 // A value of an opened environment, as ESC's REST API describes it (openapi: esc.Value).
 //
 // Scalars keep their text in a Secret, numbers with their exact lexical text ("1.10", integers
-// beyond 64 bits). Objects keep the order of their keys as received; keys are unique.
-// Move-only; deeply immutable once published as shared_ptr<const Value>.
+// beyond 64 bits). Objects are sorted by key (bytewise, as Go sorts); keys are unique.
+// Move-only; deeply immutable once published as shared_ptr<const Value>. Members are recursive:
+// whoever builds a value bounds its depth (the wire reader and base/json.h to kMaxJsonDepth).
 class Value {
  public:
   enum class Kind { kNull, kBool, kNumber, kString, kArray, kObject };
   using Array = std::vector<Value>;
-  // Sorted by key by Object(); unique.
+  // Sorted and made unique by MakeObject().
   using Object = std::vector<std::pair<std::string, Value>>;
 
   Value() = default;  // null
@@ -56,7 +57,9 @@ class Value {
   bool secret() const { return secret_; }
   // Not known when the environment was evaluated (check mode, a provider that failed). Never shown.
   bool unknown() const { return unknown_; }
+  // This value only; MarkSecret() for all below it too.
   void set_secret(bool secret) { secret_ = secret; }
+  void MarkSecret();
   void set_unknown(bool unknown) { unknown_ = unknown; }
 
   Value Clone() const;
