@@ -8,6 +8,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/cache/snapshot.h"
@@ -38,6 +39,10 @@ struct EnvironmentStatus {
   Clock::TimePoint next_refresh;
   int subscribers = 0;
   std::chrono::milliseconds interval{0};
+  // The newest revision seen. The snapshot's is older when a revision changed no value.
+  std::string revision;
+  // `fresh_at` is longer ago than max_stale: newcomers are not served this snapshot.
+  bool expired = false;
 };
 
 // Counters since the start, for metrics.
@@ -46,16 +51,21 @@ struct CacheStats {
   std::uint64_t open_failures = 0;
   std::uint64_t heads = 0;
   std::uint64_t head_failures = 0;
-  std::uint64_t published = 0;      // snapshots with new content
-  std::uint64_t unchanged = 0;      // opens whose content was equal
-  std::uint64_t hits = 0;           // Subscribe answered from a snapshot
+  std::uint64_t published = 0;  // snapshots with new content
+  std::uint64_t unchanged = 0;  // opens whose content was equal
+  std::uint64_t hits = 0;       // Subscribe answered from a snapshot
+  // Environments whose attempt is queued or under way now (a gauge).
+  int in_flight = 0;
 };
 
 class EnvironmentCache;
 
-// Keeps one environment in the cache and refreshed. Move-only; destroying it ends the interest, and
-// after the destructor returns the callback will not be running nor run again. Never destroyed from
-// within its own callback.
+// Keeps one environment in the cache and refreshed. Move-only; destroying it ends the interest.
+//
+// After the destructor returns the callback will not be running nor run again: the destructor waits
+// for a callback that is under way, so it must not be called with a lock that the callback takes.
+// Destroyed from within its own callback it does not wait (the callback then returns after it).
+// Destroyed before its cache.
 class Subscription {
  public:
   class Impl;
@@ -76,15 +86,28 @@ class Subscription {
 
 // Opened environments, one for each key, whatever the number of subscribers.
 //
-// Single flight: concurrent first requests of a key share one open. Refresh: at the shortest
-// interval that any subscriber asked for, with jitter, a HEAD; an open only when ETag or revision
-// changed or HEAD is not supported. Nothing is published when the opened content is equal. On
-// failure the last good snapshot stays and attempts back off (honouring Retry-After, never later
-// than max_backoff). One slow environment delays no other (a pool of workers). An environment
-// nobody subscribes to is dropped after `linger`.
+// Single flight: there is one attempt at a time for a key, so concurrent first requests share one
+// open. Refresh: at the shortest interval that any subscriber asked for (each delay up to `jitter`
+// longer, never shorter) a HEAD; an open only when ETag or revision changed, when HEAD is not
+// supported, or at max_age. Nothing is published when the opened content is equal. On failure the
+// last good snapshot stays, and attempts back off: 1 s, doubled up to max_backoff, at least
+// Retry-After but never later than max_backoff. After 401/403 newcomers are served only when
+// another attempt, made for them, succeeds; a 401 makes the identity's other environments refresh
+// at once. Values that ESC could not evaluate are an error, never published.
+//
+// Without a snapshot there are no attempts by time: each Subscribe makes one (or joins the one
+// under way), unless ESC's Retry-After is not over. An environment nobody subscribes to is still
+// refreshed, so that a pod that comes back finds it warm, and dropped after `linger`.
+//
+// No environment delays another: an attempt occupies one of `workers` threads and ends within the
+// transport's timeout (10 s a call); attempts that somebody waits for go first; environments whose
+// last attempt took over 2 s get at most three quarters of the workers (WorkerPool).
 //
 // Thread-safe. Callbacks run on a worker thread, without locks held, one at a time for each
-// subscription, and see every state they need through Subscription::Status().
+// subscription, and see every state they need through Subscription::Status(). There is none for the
+// state that Subscribe returned with; the first may come before Subscribe has returned to its
+// caller. A slow callback delays the other callbacks and the next attempt of its own environment
+// only.
 class EnvironmentCache {
  public:
   struct Options {
@@ -93,10 +116,14 @@ class EnvironmentCache {
     // How long a snapshot may be served while it cannot be refreshed; to new subscribers too.
     std::chrono::milliseconds max_stale{std::chrono::hours(24)};
     std::chrono::milliseconds max_backoff{60000};
-    // The first open of a key must answer within this.
+    // An environment is opened at least this often even if HEAD shows no change: HEAD does not see
+    // a changed import or another answer of a fn::open provider. Zero: no such limit.
+    std::chrono::milliseconds max_age{std::chrono::minutes(10)};
+    // Subscribe answers within this. The attempt itself goes on, for the next Subscribe.
     std::chrono::milliseconds open_timeout{9000};
     std::chrono::milliseconds linger{60000};
-    int workers = 4;
+    // Calls to ESC under way at once, at most; >= 2. Threads start when first needed.
+    int workers = 8;
   };
 
   struct Request {
@@ -108,18 +135,24 @@ class EnvironmentCache {
     std::function<void()> on_change;
   };
 
+  // `clock` outlives the cache.
   EnvironmentCache(Options options, Clock& clock);
+  // Cancels the attempts under way and waits for callbacks. No other call may be under way, and no
+  // Subscription left.
   ~EnvironmentCache();
   EnvironmentCache(const EnvironmentCache&) = delete;
   EnvironmentCache& operator=(const EnvironmentCache&) = delete;
 
   // Subscribes, opening the environment first when it is not in the cache. Blocks until there is a
-  // snapshot, at most open_timeout. Fails with the open's error when there is no usable snapshot
-  // (none yet; older than max_stale; the identity was refused with 401/403 since).
+  // snapshot, at most open_timeout, or until `stop` is requested (CANCELLED). When there is no
+  // usable snapshot (none yet; older than max_stale; the identity was refused with 401/403 since)
+  // it fails with ESC's error, except that DEADLINE_EXCEEDED becomes UNAVAILABLE, as is running
+  // into open_timeout.
   Result<Subscription> Subscribe(Request request, std::stop_token stop = {});
 
-  // Makes the environments that match (all when empty: "org/project/env") refresh now. Returns how
-  // many. Does not wait.
+  // Makes the environments that match open now, whatever HEAD and backoff say: "org/project/env"
+  // (all its versions), "org/project/env@version", or all when empty. Returns how many. Does not
+  // wait.
   int RefreshNow(std::string_view environment);
 
   std::vector<EnvironmentStatus> List() const;

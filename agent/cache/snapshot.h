@@ -1,7 +1,7 @@
 #pragma once
 
 #include <chrono>
-#include <memory>
+#include <cstdint>
 #include <string>
 
 #include "esc/value.h"
