@@ -60,11 +60,11 @@ std::string Describe(const json& report) {
                             Text(e, "error")});
   }
   std::vector<std::vector<std::string>> volumes = {
-      {"POD", "STORE", "ENVIRONMENT", "GENERATION", "FILES", "ERROR"}};
+      {"POD", "STORE", "ENVIRONMENT", "GENERATION", "FRESH", "CONDITION"}};
   for (const json& v : report["volumes"]) {
     volumes.push_back({Text(v, "namespace") + "/" + Text(v, "pod"), Text(v, "store"),
-                       Text(v, "environment"), Text(v, "generation"), Text(v, "files"),
-                       Text(v, "error")});
+                       Text(v, "environment"), Text(v, "generation"), Age(v, "freshSecondsAgo"),
+                       Text(v, "condition")});
   }
   out += "\n" + (environments.size() > 1 ? FormatTable(environments) : "no environments\n");
   return out + "\n" + (volumes.size() > 1 ? FormatTable(volumes) : "no volumes\n");

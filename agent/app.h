@@ -1,0 +1,60 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace escagent {
+
+// What `esc-agent run` is told by its flags, checked.
+struct AppOptions {
+  std::string node_name;
+  std::string driver_name;
+  std::string csi_endpoint;  // "unix:///csi/csi.sock"
+  // Where kubelet looks for drivers, as this process sees it; empty: do not register.
+  std::string registration_socket;
+  // The CSI socket's path as kubelet sees it.
+  std::string kubelet_registration_path;
+  std::string kubelet_dir;
+  std::string esc_url;
+  std::string esc_ca_file;
+  bool allow_plain_http = false;
+  std::string stores_dir;
+  struct HttpListen {
+    std::string host;
+    int port = 0;
+  };
+  std::optional<HttpListen> http_listen;
+  std::string admin_socket;
+  std::chrono::milliseconds refresh_interval{10000};
+  std::chrono::milliseconds max_stale{0};
+};
+
+// The node agent: the composition root, and the only place where the parts meet. Starting it brings
+// the parts up in the order of their dependencies (caches first, the registration socket last);
+// destroying it takes them down in reverse. Mounts stay in place.
+class App {
+ public:
+  // `on_fatal` is called, from any thread, when the agent cannot go on (kubelet refused the
+  // registration): the caller ends the process with an exit code.
+  static Result<std::unique_ptr<App>> Start(const AppOptions& options, Clock& clock,
+                                            std::function<void()> on_fatal);
+  ~App();
+  App(const App&) = delete;
+  App& operator=(const App&) = delete;
+
+  // Reads stores and tokens again now (SIGHUP); it also happens by itself every few seconds.
+  void Reload();
+
+ private:
+  class Impl;
+  explicit App(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace escagent

@@ -1,0 +1,168 @@
+#include "agent/command/run.h"
+
+#include <atomic>
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <filesystem>
+#include <memory>
+#include <utility>
+
+#include "agent/app.h"
+#include "agent/command/flags.h"
+#include "agent/command/output.h"
+#include "agent/command/paths.h"
+#include "agent/command/signals.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/version.h"
+
+namespace escagent::command {
+namespace {
+
+std::vector<Flag> RunFlags() {
+  const std::string plugin_dir = std::string(kKubeletDir) + "/plugins/" + kDriverName;
+  return {
+      {.name = "node-name",
+       .help = "the node's name in Kubernetes",
+       .fallback = "",
+       .environment = {"NODE_NAME"}},
+      {.name = "driver-name", .help = "the CSI driver's name", .fallback = kDriverName},
+      {.name = "csi-endpoint",
+       .help = "where kubelet's CSI calls arrive, unix:///absolute/path.sock",
+       .fallback = "unix://" + plugin_dir + "/csi.sock",
+       .environment = {"CSI_ENDPOINT"}},
+      {.name = "registration-socket",
+       .help = "the socket in kubelet's plugins_registry folder; \"none\" to not register",
+       .fallback = std::string(kKubeletDir) + "/plugins_registry/" + kDriverName + "-reg.sock"},
+      {.name = "kubelet-registration-path",
+       .help = "the CSI socket's path as kubelet sees it; by default that of --csi-endpoint",
+       .fallback = ""},
+      {.name = "kubelet-dir", .help = "kubelet's root folder", .fallback = kKubeletDir},
+      {.name = "keeper-socket",
+       .help = "the esc-keeper's socket (not supported by this version: leave it unset)",
+       .fallback = ""},
+      {.name = "esc-url",
+       .help = "Pulumi's API, for stores that set no apiUrl",
+       .fallback = kDefaultEscUrl,
+       .environment = {"PULUMI_BACKEND_URL"}},
+      {.name = "esc-ca-file",
+       .help = "PEM file with the CA of a self-hosted backend, instead of the system's CAs",
+       .fallback = ""},
+      {.name = "allow-plain-http",
+       .help = "allow http:// backends other than loopback (the token travels in the clear)",
+       .fallback = "false",
+       .is_switch = true},
+      {.name = "http-listen",
+       .help = "health, metrics and status page, HOST:PORT; \"none\" for no listener",
+       .fallback = "127.0.0.1:9808"},
+      {.name = "admin-socket", .help = "socket for status and refresh", .fallback = kAdminSocket},
+      {.name = "refresh-interval",
+       .help = "how often to look for changes of an environment",
+       .fallback = "10s"},
+      {.name = "max-stale",
+       .help = "how long the last good values may be given to new pods while ESC is away",
+       .fallback = "24h"},
+      {.name = "stores",
+       .help = "folder with (Cluster)SecretStore YAML files",
+       .fallback = ""},
+      {.name = "mirror",
+       .help = "mirror into Kubernetes Secrets: auto, on or off (this version has no mirror)",
+       .fallback = "auto"},
+      {.name = "kubeconfig", .help = "for the mirror; unused by this version", .fallback = ""},
+      {.name = "namespace", .help = "for the mirror; unused by this version", .fallback = ""},
+      {.name = "log-level", .help = "debug, info, warn or error", .fallback = "info"},
+  };
+}
+
+AppOptions ReadOptions(FlagSet& flags) {
+  AppOptions options;
+  options.node_name = flags.Text("node-name");
+  if (options.node_name.empty()) {
+    flags.AddError("--node-name: must be set (in a DaemonSet from spec.nodeName, as NODE_NAME)");
+  }
+  options.driver_name = flags.Text("driver-name");
+  options.csi_endpoint = flags.Text("csi-endpoint");
+  if (!options.csi_endpoint.starts_with("unix:///")) {
+    flags.AddError("--csi-endpoint: \"" + options.csi_endpoint +
+                   "\" must be like unix:///csi/csi.sock");
+  }
+  if (flags.Text("registration-socket") != "none") {
+    options.registration_socket = flags.AbsolutePath("registration-socket");
+  }
+  options.kubelet_registration_path = flags.AbsolutePath("kubelet-registration-path");
+  if (options.kubelet_registration_path.empty() && options.csi_endpoint.starts_with("unix://")) {
+    options.kubelet_registration_path = options.csi_endpoint.substr(7);
+  }
+  options.kubelet_dir = flags.AbsolutePath("kubelet-dir");
+  options.esc_url = flags.Text("esc-url");
+  if (!options.esc_url.starts_with("https://") && !options.esc_url.starts_with("http://")) {
+    flags.AddError("--esc-url: \"" + options.esc_url + "\" must start with https://");
+  }
+  options.esc_ca_file = flags.AbsolutePath("esc-ca-file");
+  options.allow_plain_http = flags.Switch("allow-plain-http");
+  options.stores_dir = flags.Text("stores");
+  if (options.stores_dir.empty()) {
+    flags.AddError("--stores: must name a folder with (Cluster)SecretStore YAML files");
+  } else if (!std::filesystem::is_directory(options.stores_dir)) {
+    flags.AddError("--stores: \"" + options.stores_dir + "\" is not a folder");
+  }
+  options.admin_socket = flags.AbsolutePath("admin-socket");
+  options.refresh_interval = flags.Duration("refresh-interval", std::chrono::seconds(1));
+  options.max_stale = flags.Duration("max-stale", std::chrono::milliseconds(0));
+  if (const std::string& text = flags.Text("http-listen"); text != "none") {
+    if (auto address = ParseListenAddress(text)) {
+      options.http_listen = {.host = std::move(address->host), .port = address->port};
+    } else {
+      flags.AddError("--http-listen: " + address.error().message);
+    }
+  }
+  return options;
+}
+
+// Flags of design.md section 5 whose parts this version does not have.
+void RefuseWhatIsMissing(FlagSet& flags) {
+  if (flags.Has("keeper-socket")) {
+    flags.AddError("--keeper-socket: this version has no keeper; leave it unset");
+  }
+  if (flags.OneOf("mirror", {"auto", "on", "off"}) == "on") {
+    flags.AddError("--mirror: this version has no mirror; use auto or off");
+  }
+}
+
+int Run(FlagSet& flags) {
+  flags.Resolve();
+  const AppOptions options = ReadOptions(flags);
+  RefuseWhatIsMissing(flags);
+  const Result<LogLevel> level = ParseLogLevel(flags.Text("log-level"));
+  if (!level) flags.AddError("--log-level: " + level.error().message);
+  if (const int code = ReportUsage(flags); code != kDone) return code;
+  SetLogLevel(*level);
+
+  ProtectProcessMemory();
+  Signals::Block();
+  SystemClock clock;
+  std::atomic<bool> fatal = false;
+  const Result<std::unique_ptr<App>> app = App::Start(options, clock, [&fatal] {
+    fatal = true;
+    Signals::Send(SIGTERM);
+  });
+  if (!app) {
+    LogError("the agent cannot start", {{log_key::kError, app.error()}});
+    // What the configuration says is wrong, as opposed to what the machine lacks.
+    return app.error().code == Code::kInvalidArgument ? kWrongUsage : kFailed;
+  }
+  int signal = Signals::Wait();
+  for (; signal == SIGHUP; signal = Signals::Wait()) (*app)->Reload();
+  LogInfo("stopping", {{log_key::kSignal, signal}});
+  return fatal ? kFailed : kDone;
+}
+
+}  // namespace
+
+void AddRun(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand("run", "The node agent");
+  auto flags = std::make_shared<FlagSet>(*command, RunFlags());
+  command->callback([flags, &exit_code] { exit_code = Run(*flags); });
+}
+
+}  // namespace escagent::command

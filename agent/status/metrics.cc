@@ -1,0 +1,188 @@
+#include "agent/status/metrics.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "base/locked_memory.h"
+#include "base/version.h"
+
+namespace escagent::status {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<ClientMetric::Label>;
+
+// Collects metric families in the order they are first named.
+class Families {
+ public:
+  void Counter(const std::string& name, const std::string& help, Labels labels, double value) {
+    ClientMetric metric;
+    metric.label = std::move(labels);
+    metric.counter.value = value;
+    Family(name, help, MetricType::Counter).metric.push_back(std::move(metric));
+  }
+  void Gauge(const std::string& name, const std::string& help, Labels labels, double value) {
+    ClientMetric metric;
+    metric.label = std::move(labels);
+    metric.gauge.value = value;
+    Family(name, help, MetricType::Gauge).metric.push_back(std::move(metric));
+  }
+  MetricFamily& Family(const std::string& name, const std::string& help, MetricType type) {
+    const auto it = std::find_if(families_.begin(), families_.end(),
+                                 [&](const MetricFamily& family) { return family.name == name; });
+    if (it != families_.end()) return *it;
+    families_.push_back({.name = name, .help = help, .type = type, .metric = {}});
+    return families_.back();
+  }
+  std::string Text() const { return prometheus::TextSerializer().Serialize(families_); }
+
+ private:
+  std::vector<MetricFamily> families_;
+};
+
+std::string_view EventName(volume::VolumeEvent::Kind kind) {
+  using Kind = volume::VolumeEvent::Kind;
+  switch (kind) {
+    case Kind::kPublish:
+      return "publish";
+    case Kind::kRepublish:
+      return "republish";
+    case Kind::kRestack:
+      return "restack";
+    case Kind::kUnpublish:
+      return "unpublish";
+    case Kind::kRotate:
+      return "rotate";
+    case Kind::kResubscribe:
+      return "resubscribe";
+  }
+  return "other";
+}
+
+void AddCache(Families& out, const cache::CacheStats& stats) {
+  const std::string requests = "esc_agent_esc_requests_total";
+  const std::string help = "Requests to ESC by operation and outcome.";
+  const auto add = [&](const char* operation, std::uint64_t all, std::uint64_t failed) {
+    out.Counter(requests, help, {{"operation", operation}, {"outcome", "ok"}},
+                static_cast<double>(all - std::min(all, failed)));
+    out.Counter(requests, help, {{"operation", operation}, {"outcome", "error"}},
+                static_cast<double>(failed));
+  };
+  add("open", stats.opens, stats.open_failures);
+  add("head", stats.heads, stats.head_failures);
+  out.Counter("esc_agent_snapshots_published_total",
+              "Opens that brought new content, so that volumes were rotated.", {},
+              static_cast<double>(stats.published));
+  out.Counter("esc_agent_snapshots_unchanged_total",
+              "Opens whose content was equal to what was there.", {},
+              static_cast<double>(stats.unchanged));
+  out.Counter("esc_agent_cache_hits_total", "Subscriptions answered without asking ESC.", {},
+              static_cast<double>(stats.hits));
+}
+
+void AddEnvironments(Families& out, const Report& report) {
+  out.Gauge("esc_agent_environments", "Environments in the cache.", {},
+            static_cast<double>(report.environments.size()));
+  // One environment may be opened with several identities or at several backends: the worst counts.
+  std::map<std::string, std::pair<double, bool>> worst;
+  for (const auto& environment : report.environments) {
+    auto& [age, failing] = worst[environment.key.ref.ToString()];
+    const double seconds =
+        environment.fresh_at
+            ? std::chrono::duration<double>(report.now - *environment.fresh_at).count()
+            : std::numeric_limits<double>::infinity();
+    age = std::max(age, seconds);
+    failing = failing || environment.last_error.has_value();
+  }
+  for (const auto& [name, state] : worst) {
+    out.Gauge("esc_agent_environment_age_seconds",
+              "Time since the environment's values were last known to be current.",
+              {{"environment", name}}, state.first);
+    out.Gauge("esc_agent_environment_failing",
+              "1 while the last attempt to refresh the environment failed.",
+              {{"environment", name}}, state.second ? 1 : 0);
+  }
+}
+
+void AddProcess(Families& out, const Report& report) {
+  out.Gauge("esc_agent_build_info", "Always 1; the version is a label.",
+            {{"version", std::string(kVersion)}}, 1);
+  out.Gauge("esc_agent_registered", "1 when kubelet has acknowledged the CSI driver.", {},
+            report.registered ? 1 : 0);
+  const auto abnormal = std::count_if(report.volumes.begin(), report.volumes.end(),
+                                      [](const auto& volume) { return volume.abnormal; });
+  out.Gauge("esc_agent_volumes", "Volumes that are published.", {},
+            static_cast<double>(report.volumes.size()));
+  out.Gauge("esc_agent_volumes_abnormal", "Published volumes whose condition is abnormal.", {},
+            static_cast<double>(abnormal));
+  const LockedMemoryStats memory = GetLockedMemoryStats();
+  const std::string help = "Memory for values and tokens, by state.";
+  out.Gauge("esc_agent_secret_memory_bytes", help, {{"state", "mapped"}},
+            static_cast<double>(memory.mapped_bytes));
+  out.Gauge("esc_agent_secret_memory_bytes", help, {{"state", "used"}},
+            static_cast<double>(memory.used_bytes));
+  out.Gauge("esc_agent_secret_memory_bytes", help, {{"state", "unlocked"}},
+            static_cast<double>(memory.unlocked_bytes));
+}
+
+}  // namespace
+
+void Metrics::CountRpc(std::string_view method, Code code, std::chrono::nanoseconds duration) {
+  const double seconds = std::chrono::duration<double>(duration).count();
+  MutexLock lock(mutex_);
+  ++rpcs_[{std::string(method), std::string(CodeName(code))}];
+  Histogram& histogram = rpc_seconds_[std::string(method)];
+  ++histogram.total;
+  histogram.sum += seconds;
+  const auto bucket = std::lower_bound(kBuckets.begin(), kBuckets.end(), seconds);
+  if (bucket != kBuckets.end()) {
+    ++histogram.counts[static_cast<std::size_t>(bucket - kBuckets.begin())];
+  }
+}
+
+void Metrics::CountVolumeEvent(const volume::VolumeEvent& event) {
+  MutexLock lock(mutex_);
+  ++events_[{std::string(EventName(event.kind)), event.error ? "error" : "ok"}];
+}
+
+std::string Metrics::Serialize(const Report& report, const cache::CacheStats& cache) const {
+  Families out;
+  AddProcess(out, report);
+  AddEnvironments(out, report);
+  AddCache(out, cache);
+  MutexLock lock(mutex_);
+  for (const auto& [key, count] : events_) {
+    out.Counter("esc_agent_volume_events_total", "What happened to volumes, by outcome.",
+                {{"event", key.first}, {"outcome", key.second}}, static_cast<double>(count));
+  }
+  for (const auto& [key, count] : rpcs_) {
+    out.Counter("esc_agent_csi_requests_total", "CSI calls answered, by gRPC code.",
+                {{"method", key.first}, {"code", key.second}}, static_cast<double>(count));
+  }
+  for (const auto& [method, histogram] : rpc_seconds_) {
+    ClientMetric metric;
+    metric.label = {{"method", method}};
+    metric.histogram.sample_count = histogram.total;
+    metric.histogram.sample_sum = histogram.sum;
+    std::uint64_t cumulative = 0;
+    for (std::size_t i = 0; i < kBuckets.size(); ++i) {
+      cumulative += histogram.counts[i];
+      metric.histogram.bucket.push_back(
+          {.cumulative_count = cumulative, .upper_bound = kBuckets[i]});
+    }
+    metric.histogram.bucket.push_back({.cumulative_count = histogram.total,
+                                       .upper_bound = std::numeric_limits<double>::infinity()});
+    out.Family("esc_agent_csi_request_seconds", "How long CSI calls took.", MetricType::Histogram)
+        .metric.push_back(std::move(metric));
+  }
+  return out.Text();
+}
+
+}  // namespace escagent::status

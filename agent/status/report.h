@@ -1,0 +1,32 @@
+#pragma once
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "agent/cache/environment_cache.h"
+#include "agent/volume/volume_status.h"
+#include "base/clock.h"
+
+namespace escagent::status {
+
+// What the agent tells of itself at one moment: the source of `esc-agent status`, /status and the
+// status page. Never a value or a token.
+struct Report {
+  std::string node;
+  std::string driver;
+  bool registered = false;  // kubelet acknowledged the driver
+  Clock::WallTime started_at;
+  Clock::TimePoint now;  // what the environments' ages are counted from
+  std::vector<cache::EnvironmentStatus> environments;
+  std::vector<volume::VolumeStatus> volumes;
+};
+
+// {"agent": {...}, "environments": [...], "volumes": [...]}; docs/operations.md has the fields.
+nlohmann::json ToJson(const Report& report);
+
+// The same as a page for a browser, without scripts.
+std::string ToHtml(const Report& report);
+
+}  // namespace escagent::status
