@@ -52,14 +52,14 @@ class Client final : public Api {
                                 std::stop_token stop) override;
 
  private:
-  // Sends the request with the headers that every call has. An Error when there was no answer;
-  // any status is fine.
-  Result<HttpResponse> Send(HttpRequest request, std::string_view action,
+  HttpRequest MakeRequest(std::string_view method, std::string_view path_and_query) const;
+  // An Error when there was no answer; any status is fine.
+  Result<HttpResponse> Send(const HttpRequest& request, std::string_view action,
                             std::stop_token stop) const;
-  // The Error of an answer whose status is not 2xx; nothing of the answer's body beyond ESC's own
-  // message and diagnostics.
+  // An Error for any other status than 2xx, too.
+  Result<HttpResponse> SendExpectingSuccess(const HttpRequest& request, std::string_view action,
+                                            std::stop_token stop) const;
   std::unexpected<Error> Fail(const HttpResponse& response, std::string_view action) const;
-  HttpRequest MakeRequest(std::string_view method, std::string path_and_query) const;
   Result<EnvironmentHead> HeadTag(const EnvironmentRef& ref, std::string_view action,
                                   std::stop_token stop) const;
 

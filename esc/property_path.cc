@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <optional>
 #include <system_error>
 
@@ -13,6 +14,8 @@ namespace {
 
 constexpr std::size_t kMaxKeysShown = 8;
 constexpr std::size_t kMaxKeyShown = 64;
+constexpr std::size_t kMaxKeysCompared = 1000;
+constexpr std::size_t kMaxKeyCompared = 256;
 constexpr std::size_t kMaxPathShown = 300;
 
 bool IsBareCharacter(char c) {
@@ -160,8 +163,13 @@ std::string DescribeKeys(const Value& object, std::string_view wanted) {
   if (object.members().empty()) return "; it is empty";
   std::vector<std::string_view> keys;
   for (const auto& member : object.members()) keys.push_back(member.first);
+  // Looking for a slip of the keyboard costs the product of the lengths: not for absurd keys.
+  std::vector<std::string_view> candidates;
+  std::ranges::copy_if(keys, std::back_inserter(candidates),
+                       [](std::string_view key) { return key.size() <= kMaxKeyCompared; });
+  candidates.resize(std::min(candidates.size(), kMaxKeysCompared));
   std::string text;
-  if (const std::optional<std::string_view> nearest = Nearest(wanted, keys)) {
+  if (const std::optional<std::string_view> nearest = Nearest(wanted, candidates)) {
     text += "; did you mean " + Shown(*nearest) + "?";
   }
   text += text.empty() ? "; it has the keys " : " It has the keys ";

@@ -42,7 +42,7 @@ class FakeEscApi final : public esc::Api {
   // The YAML that GetDefinition answers for the newest revision. The environment must exist.
   void SetDefinition(std::string_view name, std::string_view yaml) EXCLUDES(mutex_);
   void RemoveEnvironment(std::string_view name) EXCLUDES(mutex_);
-  // All open sessions are gone: reading them is NOT_FOUND.
+  // All open sessions are gone: reading them is ABORTED (a property of them NOT_FOUND).
   void ExpireSessions() EXCLUDES(mutex_);
 
   // The next `times` calls of the operation fail with `error`; all of them when empty. Replaces
@@ -96,6 +96,7 @@ class FakeEscApi final : public esc::Api {
   struct Revision {
     std::shared_ptr<const esc::Value> properties;
     std::string definition;
+    std::string etag;  // of no other revision of any environment
   };
   using Environment = std::vector<Revision>;  // [0] is revision 1
 
@@ -112,8 +113,8 @@ class FakeEscApi final : public esc::Api {
   Environment& MustFind(std::string_view name) REQUIRES(mutex_);
   // The 1-based revision number that `ref` means.
   Result<std::size_t> Resolve(const esc::EnvironmentRef& ref) const REQUIRES(mutex_);
-  Result<std::shared_ptr<const esc::Value>> Session(const esc::EnvironmentRef& ref,
-                                                    std::string_view session_id) const
+  // ABORTED when there is no such session.
+  Result<std::shared_ptr<const esc::Value>> Session(std::string_view session_id) const
       EXCLUDES(mutex_);
   const Control& At(Operation operation) const REQUIRES(mutex_);
   Control& At(Operation operation) REQUIRES(mutex_);
@@ -124,6 +125,7 @@ class FakeEscApi final : public esc::Api {
   std::map<std::string, std::shared_ptr<const esc::Value>, std::less<>> sessions_
       GUARDED_BY(mutex_);
   std::array<Control, kOperations> controls_ GUARDED_BY(mutex_);
+  int next_etag_ GUARDED_BY(mutex_) = 1;
   int next_session_ GUARDED_BY(mutex_) = 1;
   std::chrono::seconds last_duration_ GUARDED_BY(mutex_){0};
 };
