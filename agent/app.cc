@@ -60,9 +60,13 @@ class App::Impl {
                                   }));
     ESC_ASSIGN_OR_RETURN(mounter_, fuse::FuseMounter::Create({}));
     volumes_ = std::make_unique<volume::VolumeManager>(
-        volume::VolumeManager::Options{.max_stale = options_.max_stale}, *stores_, cache_,
-        *mounter_, clock_, [this](const store::ResolvedStore& store) { return MakeApi(store); },
-        [this](const volume::VolumeEvent& event) { metrics_.CountVolumeEvent(event); });
+        volume::VolumeManager::Options{
+            .max_stale = options_.max_stale,
+            .retry_interval = options_.refresh_interval,
+            .observer =
+                [this](const volume::VolumeEvent& event) { metrics_.CountVolumeEvent(event); }},
+        *stores_, cache_, *mounter_, clock_,
+        [this](const store::ResolvedStore& store) { return MakeApi(store); });
     ESC_RETURN_IF_ERROR(StartCsi(std::move(on_fatal)));
     ESC_RETURN_IF_ERROR(StartListeners());
     reconciler_ = StartThread("reconcile", [this](const std::stop_token& stop) {

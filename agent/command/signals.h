@@ -10,6 +10,8 @@ class Signals {
   static void Block();
   // Waits for one of the blocked signals.
   static int Wait();
+  // The same, but returns 0 when `fd` becomes readable first.
+  static int WaitOr(int fd);
   // Makes Wait() return `signal`. From any thread.
   static void Send(int signal);
 };
