@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <openssl/crypto.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
@@ -43,6 +44,14 @@ bool HasControl(std::string_view text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) return true;
   }
   return false;
+}
+
+// Whether `text` can be a method or the name of a header (RFC 9110 5.6.2, but for rare signs).
+bool IsToken(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+  });
 }
 
 Result<Target> ParseTarget(const std::string& text) {
@@ -125,12 +134,17 @@ bool BufferIsSafe(CURLcode code) {
          code == CURLE_SSL_CONNECT_ERROR || code == CURLE_SSL_CACERT_BADFILE;
 }
 
-std::unexpected<Error> TransferError(CURLcode code, const char* buffer, const HttpRequest& request,
-                                     const Target& target, const Answer& answer) {
+std::unexpected<Error> TransferError(CURLcode code, const char* buffer, bool connected,
+                                     const HttpRequest& request, const Target& target,
+                                     const Answer& answer) {
   const std::string what = request.method + " " + target.display + ": ";
   if (answer.too_large) {
     return MakeError(Code::kResourceExhausted, what + "the answer is larger than " +
                                                    std::to_string(request.max_body) + " bytes");
+  }
+  if (code == CURLE_OPERATION_TIMEDOUT && !connected) {
+    const auto timeout = std::min(request.connect_timeout, request.total_timeout);
+    return Unavailable(what + "no connection within " + std::to_string(timeout.count()) + " ms");
   }
   if (code == CURLE_OPERATION_TIMEDOUT) {
     return MakeError(
@@ -162,6 +176,9 @@ class CurlTransport::Impl {
 
   Result<HttpResponse> Send(const HttpRequest& request, const std::stop_token& stop) {
     ESC_ASSIGN_OR_RETURN(const Target target, ParseTarget(request.url));
+    if (!IsToken(request.method)) {
+      return InvalidArgument("send request to " + target.display + ": the method is malformed");
+    }
     ESC_RETURN_IF_ERROR(CheckScheme(request, target));
     HeaderList headers;
     ESC_RETURN_IF_ERROR(AddHeaders(request, target, headers));
@@ -174,11 +191,13 @@ class CurlTransport::Impl {
     const Result<CURLcode> code = Perform(channel, request, target, stop);
     long status = 0;
     curl_easy_getinfo(channel.easy, CURLINFO_RESPONSE_CODE, &status);
+    long request_bytes = 0;  // sent: there was a connection
+    curl_easy_getinfo(channel.easy, CURLINFO_REQUEST_SIZE, &request_bytes);
     curl_easy_reset(channel.easy);  // no pointer to this call's data outlives it
     GiveBack(channel);
     if (!code) return std::unexpected(code.error());
     if (*code != CURLE_OK)
-      return TransferError(*code, error_buffer.data(), request, target, answer);
+      return TransferError(*code, error_buffer.data(), request_bytes > 0, request, target, answer);
     answer.response.status = static_cast<int>(status);
     answer.response.body = answer.body.Finish();
     return std::move(answer.response);
@@ -230,20 +249,28 @@ class CurlTransport::Impl {
   }
 
   Status AddHeaders(const HttpRequest& request, const Target& target, HeaderList& headers) const {
-    const auto bad = [&](const std::string& name) {
-      return InvalidArgument(request.method + " " + target.display + ": header " + name +
+    const auto bad = [&](std::string_view name) {
+      return InvalidArgument(request.method + " " + target.display + ": header " +
+                             std::string(name) +
                              " has a control character (a line break at the end of a token file?)");
     };
     for (const HttpHeader& header : request.headers) {
-      if (HasControl(header.name) || HasControl(header.value)) return bad(header.name);
+      if (!IsToken(header.name)) {
+        return InvalidArgument(request.method + " " + target.display +
+                               ": the name of a header is malformed");
+      }
+      if (HasControl(header.value)) return bad(header.name);
       headers.Add((header.name + ": " + header.value).c_str());
     }
+    if (HasControl(request.content_type)) return bad("Content-Type");
     if (!request.content_type.empty()) {
       headers.Add(("Content-Type: " + request.content_type).c_str());
     }
     headers.Add("Expect:");  // no 100-continue round trip
     if (request.credential != nullptr) {
-      if (HasControl(request.credential->Reveal())) return bad("Authorization");
+      if (HasControl(request.credential->Reveal()) || HasControl(request.authorization_scheme)) {
+        return bad("Authorization");
+      }
       SecretBuilder line;
       line.Append("Authorization: " + request.authorization_scheme + " ");
       line.Append(*request.credential);

@@ -15,6 +15,11 @@ std::string_view HttpResponse::Header(std::string_view name) const {
   return it == headers.end() ? std::string_view() : std::string_view(it->value);
 }
 
+namespace {
+// Whatever a server asks for: a wrong clock must not silence a client for ever.
+constexpr std::chrono::seconds kMaxRetryAfter = std::chrono::hours(24);
+}  // namespace
+
 std::chrono::milliseconds RetryAfter(const HttpResponse& response,
                                      std::chrono::system_clock::time_point now) {
   const std::string value(response.Header("Retry-After"));
@@ -22,15 +27,15 @@ std::chrono::milliseconds RetryAfter(const HttpResponse& response,
   unsigned seconds = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
   if (error == std::errc() && end == value.data() + value.size()) {
-    return std::chrono::seconds(std::min(seconds, 86400U));
+    return std::min(std::chrono::seconds(seconds), kMaxRetryAfter);
   }
   std::tm tm{};
   // IMF-fixdate, the only form that RFC 9110 5.6.7 lets a server send.
   const char* parsed = strptime(value.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &tm);
   if (parsed == nullptr || *parsed != '\0') return {};
   const auto at = std::chrono::system_clock::from_time_t(timegm(&tm));
-  return std::max(std::chrono::milliseconds{0},
-                  std::chrono::duration_cast<std::chrono::milliseconds>(at - now));
+  return std::clamp<std::chrono::milliseconds>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(at - now), {}, kMaxRetryAfter);
 }
 
 Code CodeOfHttpStatus(int status) {

@@ -1,0 +1,52 @@
+#include "tests/component/base/loopback_server.h"
+
+#include <utility>
+
+#include "base/thread.h"
+
+namespace escagent::testing {
+
+LoopbackServer::LoopbackServer(const Setup& setup)
+    : LoopbackServer(std::make_unique<httplib::Server>(), "http", setup) {}
+
+LoopbackServer::LoopbackServer(const TestCertificate& certificate, const Setup& setup)
+    : LoopbackServer(
+          std::make_unique<httplib::SSLServer>(certificate.x509(), certificate.private_key()),
+          "https", setup) {}
+
+LoopbackServer::LoopbackServer(std::unique_ptr<httplib::Server> server, std::string scheme,
+                               const Setup& setup)
+    : server_(std::move(server)), scheme_(std::move(scheme)) {
+  server_->new_task_queue = [] { return new httplib::ThreadPool(16); };
+  server_->set_keep_alive_max_count(100000);
+  server_->set_keep_alive_timeout(60);
+  server_->set_tcp_nodelay(true);
+  server_->set_logger([this](const httplib::Request& request, const httplib::Response&) {
+    const MutexLock lock(mutex_);
+    client_ports_.insert(request.remote_port);
+    ++requests_;
+  });
+  setup(*server_);
+  port_ = server_->bind_to_any_port("127.0.0.1");
+  thread_ = StartThread("http-server", [this] { server_->listen_after_bind(); });
+  // stop() has no effect before the loop runs.
+  while (!server_->is_running()) std::this_thread::yield();
+}
+
+LoopbackServer::~LoopbackServer() { server_->stop(); }
+
+std::string LoopbackServer::Url(const std::string& path) const {
+  return scheme_ + "://127.0.0.1:" + std::to_string(port_) + path;
+}
+
+std::size_t LoopbackServer::Connections() const {
+  const MutexLock lock(mutex_);
+  return client_ports_.size();
+}
+
+std::size_t LoopbackServer::Requests() const {
+  const MutexLock lock(mutex_);
+  return requests_;
+}
+
+}  // namespace escagent::testing
