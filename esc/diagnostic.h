@@ -11,10 +11,10 @@ namespace escagent::esc {
 struct Diagnostic {
   enum class Severity { kError, kWarning };
   Severity severity = Severity::kError;
-  std::string summary;
-  std::string path;         // property path, may be empty
-  std::string environment;  // where the range lies, may be empty
-  int line = 0;             // 1-based; 0 = no range
+  std::string summary = {};
+  std::string path = {};         // property path, may be empty
+  std::string environment = {};  // where the range lies, may be empty
+  int line = 0;                  // 1-based; 0 = no range
   int column = 0;
 
   // "summary (environment dev, line 3, column 5)"

@@ -48,10 +48,10 @@ struct SourceRange {
 
 struct WireOptions {
   // Named in the trace of values whose range is not known.
-  std::string environment;
+  std::string environment = {};
   // The range of the value at a path of keys; nothing when not known (then it is a zero range in
   // `environment`). May be empty. Called once for each node.
-  std::function<std::optional<SourceRange>(const PropertyPath& path)> range;
+  std::function<std::optional<SourceRange>(const PropertyPath& path)> range = {};
   // As servers before 3.259.0: no "value" member for null.
   bool omit_null_value = false;
   // As servers that evaluate without traces: no "trace" member.

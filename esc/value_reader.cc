@@ -6,7 +6,6 @@
 
 #include "esc/property_path.h"
 #include "esc/text_limit.h"
-#include "esc/value_json.h"
 
 namespace escagent::esc {
 namespace {
@@ -180,7 +179,7 @@ bool ValueReader::end_array() {
 }
 
 bool ValueReader::DeliverNode(Value value) {
-  if (++values_ > kMaxValues) return Fault("more than " + std::to_string(kMaxValues) + " values");
+  if (++values_ > max_values_) return Fault("more than " + std::to_string(max_values_) + " values");
   if (stack_.empty()) {
     result_ = std::move(value);
     return true;
@@ -189,7 +188,8 @@ bool ValueReader::DeliverNode(Value value) {
   if (parent.kind == Frame::Kind::kArray) {
     parent.elements.push_back(std::move(value));
   } else {
-    parent.members.emplace_back(std::move(parent.key), std::move(value));
+    parent.members.emplace_back(*std::move(parent.key), std::move(value));
+    parent.key.reset();
   }
   return true;
 }
@@ -222,7 +222,7 @@ std::string ValueReader::Path() const {
   PropertyPath path;
   for (const Frame& frame : stack_) {
     if (frame.kind == Frame::Kind::kArray) path.Append(frame.elements.size());
-    if (frame.kind == Frame::Kind::kMembers) path.Append(frame.key);
+    if (frame.key) path.Append(*frame.key);
   }
   return path.IsRoot() ? "" : " (at " + LimitText(path.ToString(), kMaxPathShown) + ")";
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "esc/value.h"
+#include "esc/value_json.h"
 
 namespace escagent::esc {
 
@@ -18,7 +19,8 @@ class ValueReader final : public nlohmann::json_sax<nlohmann::json> {
  public:
   enum class Document { kNode, kEnvironment };
 
-  explicit ValueReader(Document document) : document_(document) {}
+  explicit ValueReader(Document document, std::size_t max_values = kMaxValues)
+      : document_(document), max_values_(max_values) {}
 
   // Why reading stopped, without any of the text; empty while all is well.
   const std::optional<std::string>& fault() const { return fault_; }
@@ -65,9 +67,9 @@ class ValueReader final : public nlohmann::json_sax<nlohmann::json> {
     bool has_unknown_member = false;
     // kArray
     Value::Array elements;
-    // kMembers; `key` is the member being read.
+    // kMembers; `key` is the member being read, if any.
     Value::Object members;
-    std::string key;
+    std::optional<std::string> key;
   };
 
   Expect Expected() const;
@@ -84,6 +86,7 @@ class ValueReader final : public nlohmann::json_sax<nlohmann::json> {
   std::string Path() const;
 
   Document document_;
+  std::size_t max_values_;
   std::vector<Frame> stack_;
   // How deep inside a value that is skipped.
   std::size_t skip_depth_ = 0;
