@@ -8,6 +8,11 @@
 #define ESC_THREAD_ANNOTATION(x)
 #endif
 
+// Abseil, which gRPC's headers bring along, has macros of three of these names and the same meaning.
+#undef GUARDED_BY
+#undef PT_GUARDED_BY
+#undef NO_THREAD_SAFETY_ANALYSIS
+
 #define CAPABILITY(x) ESC_THREAD_ANNOTATION(capability(x))
 #define SCOPED_CAPABILITY ESC_THREAD_ANNOTATION(scoped_lockable)
 #define GUARDED_BY(x) ESC_THREAD_ANNOTATION(guarded_by(x))
