@@ -1,0 +1,24 @@
+# Compiles SOURCE without MISUSE, which must work, and with it, which must fail with a message that
+# matches the pattern of the source's line "// refused: PATTERN".
+file(STRINGS ${SOURCE} pattern REGEX "^// refused: " LIMIT_COUNT 1)
+string(REGEX REPLACE "^// refused: " "" pattern "${pattern}")
+if(pattern STREQUAL "")
+  message(FATAL_ERROR "${SOURCE} has no line \"// refused: PATTERN\"")
+endif()
+
+list(TRANSFORM INCLUDES PREPEND -I)
+set(command ${COMPILER} -std=c++23 -fsyntax-only -Wall -Wextra -Werror
+            -DSPDLOG_FMT_EXTERNAL -DSPDLOG_COMPILED_LIB ${INCLUDES} ${SOURCE})
+
+execute_process(COMMAND ${command} RESULT_VARIABLE failed ERROR_VARIABLE output)
+if(failed)
+  message(FATAL_ERROR "the control does not compile, so the misuse proves nothing:\n${output}")
+endif()
+
+execute_process(COMMAND ${command} -DMISUSE RESULT_VARIABLE failed ERROR_VARIABLE output)
+if(NOT failed)
+  message(FATAL_ERROR "the misuse compiles; the compiler must refuse it")
+endif()
+if(NOT output MATCHES "${pattern}")
+  message(FATAL_ERROR "the misuse was refused for another reason than \"${pattern}\":\n${output}")
+endif()

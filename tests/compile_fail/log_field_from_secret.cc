@@ -1,0 +1,13 @@
+// A log field takes a closed set of types.
+// refused: no matching function for call to .*LogField::LogField|no matching constructor for initialization of .*LogField|could not convert .*LogField|no matching function for call to .LogInfo
+#include "base/log.h"
+#include "base/secret.h"
+
+void Write(const escagent::Secret& secret) {
+#ifdef MISUSE
+  const escagent::LogField field(escagent::log_key::kCount, secret);
+#else
+  const escagent::LogField field(escagent::log_key::kCount, secret.Size());
+#endif
+  escagent::LogInfo("x", {field});
+}

@@ -1,0 +1,12 @@
+// Reveal() is the one way out, and easy to grep for.
+// refused: conversion from .*Secret.* to non-scalar type .*string.* requested|no viable conversion from .*Secret
+#include "base/secret.h"
+
+std::string Take(const escagent::Secret& secret) {
+#ifdef MISUSE
+  std::string text = secret;
+#else
+  std::string text(secret.Reveal());
+#endif
+  return text;
+}

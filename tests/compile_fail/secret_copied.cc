@@ -1,0 +1,11 @@
+// A copy of a Secret must be a visible Clone().
+// refused: use of deleted function .*Secret\(const escagent::Secret&\)|call to deleted constructor of .*Secret
+#include "base/secret.h"
+
+escagent::Secret Copy(const escagent::Secret& secret) {
+#ifdef MISUSE
+  return secret;
+#else
+  return secret.Clone();
+#endif
+}

@@ -1,0 +1,12 @@
+// refused: use of deleted function .*operator<<|overload resolution selected deleted operator '<<'
+#include <ostream>
+
+#include "base/secret.h"
+
+void Print(std::ostream& out, const escagent::Secret& secret) {
+#ifdef MISUSE
+  out << secret;
+#else
+  out << secret.Size();
+#endif
+}
