@@ -1,0 +1,146 @@
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/unit/eval/evaluate_in_test.h"
+
+namespace escagent::eval {
+namespace {
+
+struct CallCase {
+  const char* yaml;  // flow style
+  const char* json;
+};
+
+class CallTest : public testing::TestWithParam<CallCase> {};
+
+TEST_P(CallTest, Evaluates) {
+  const std::string definition = "values:\n  v: " + std::string(GetParam().yaml) +
+                                 "\n  list: [a, b, c]\n  obj: {b: 1.50, a: [x, null]}\n"
+                                 "  json: '{\"k\": [1, 2.50, \"s\"]}'\n";
+  EXPECT_EQ(ValueOf(definition), GetParam().json);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Builtins, CallTest,
+    testing::Values(
+        CallCase{"{fn::join: [',', [a, b, c]]}", R"("a,b,c")"},
+        CallCase{"{fn::join: ['', '${list}']}", R"("abc")"},
+        CallCase{"{fn::join: [', ', []]}", R"("")"},
+        CallCase{"{fn::join: ['${list[0]}', [x, '${list[1]}']]}", R"("xab")"},
+        CallCase{"{fn::toJSON: {b: 1.50, a: [x, null, true]}}",
+                 R"("{\"a\":[\"x\",null,true],\"b\":1.50}")"},
+        CallCase{"{fn::toJSON: '${obj}'}", R"("{\"a\":[\"x\",null],\"b\":1.50}")"},
+        CallCase{"{fn::toJSON: '<a&b>'}", R"("\"\\u003ca\\u0026b\\u003e\"")"},
+        CallCase{"{fn::toJSON: null}", R"("null")"},
+        CallCase{"{fn::fromJSON: '${json}'}", R"({"k":[1,2.50,"s"]})"},
+        CallCase{"{fn::fromJSON: '12345678901234567890123'}", "12345678901234567890123"},
+        CallCase{"{fn::fromJSON: '{\"a\":1,\"a\":2}'}", R"({"a":2})"},
+        CallCase{"{fn::fromJSON: ' [1] trailing'}", "[1]"},
+        CallCase{"{fn::fromJSON: {fn::toJSON: '${obj}'}}", R"({"a":["x",null],"b":1.50})"},
+        CallCase{"{fn::toBase64: hello}", R"("aGVsbG8=")"}, CallCase{"{fn::toBase64: ''}", R"("")"},
+        CallCase{"{fn::fromBase64: aGVsbG8=}", R"("hello")"},
+        CallCase{"{fn::fromBase64: \"aGVs\\nbG8=\\n\"}", R"("hello")"},
+        CallCase{"{fn::fromBase64: {fn::toBase64: '${list[2]}'}}", R"("c")"},
+        CallCase{"{fn::toString: 1.10}", R"("1.10")"},
+        CallCase{"{fn::toString: true}", R"("true")"}, CallCase{"{fn::toString: null}", R"("")"},
+        CallCase{"{fn::toString: '${list}'}", R"("\"a\",\"b\",\"c\"")"},
+        CallCase{"{fn::toString: {b: 1, a: \"x\\ny\"}}", R"("\"a\"=\"x\\ny\",\"b\"=\"1\"")"},
+        CallCase{"{fn::toString: [\"\\u00a0\\x07\\u4e16\"]}", R"("\"\\u00a0\\a世\"")"},
+        CallCase{"{fn::secret: hunter2}", R"("hunter2")"},
+        CallCase{"{fn::secret: 'a$$b'}", R"("a$b")"}, CallCase{"{fn::secret: '5'}", R"("5")"}));
+
+struct FaultCase {
+  const char* yaml;
+  const char* finding;
+};
+
+class CallFaultTest : public testing::TestWithParam<FaultCase> {};
+
+TEST_P(CallFaultTest, SaysWhereAndWhy) {
+  const EvalResult result =
+      EvaluateText("values:\n  v: " + std::string(GetParam().yaml) + "\n  num: 42\n");
+  EXPECT_EQ(Findings(result), GetParam().finding);
+  ASSERT_NE(result.properties.Find("v"), nullptr);
+  EXPECT_TRUE(result.properties.Find("v")->ContainsUnknown());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Builtins, CallFaultTest,
+    testing::Values(
+        FaultCase{"{fn::join: oops}",
+                  "2:17 values.v[\"fn::join\"] the argument to fn::join must be a two-valued list: "
+                  "[delimiter, [strings]]"},
+        FaultCase{"{fn::join: [',']}",
+                  "2:17 values.v[\"fn::join\"] the argument to fn::join must be a two-valued list: "
+                  "[delimiter, [strings]]"},
+        FaultCase{"{fn::join: [',', x]}",
+                  "2:23 values.v[\"fn::join\"][1] expected array, got string"},
+        FaultCase{"{fn::join: [',', ['${num}', x, null]]}",
+                  "2:24 values.v[\"fn::join\"][1][0] expected string, got number\n"
+                  "2:37 values.v[\"fn::join\"][1][2] expected string, got null"},
+        FaultCase{"{fn::join: [7, []]}",
+                  "2:18 values.v[\"fn::join\"][0] expected string, got number"},
+        FaultCase{"{fn::toBase64: '${num}'}",
+                  "2:21 values.v[\"fn::toBase64\"] expected string, got number"},
+        FaultCase{"{fn::fromBase64: '!'}",
+                  "2:6 values.v the string is not base64 (standard alphabet, padded)"},
+        FaultCase{"{fn::fromJSON: '{\"a\": secretish}'}",
+                  "2:6 values.v the string is not JSON: fault at byte 7"},
+        FaultCase{"{fn::fromJSON: {}}",
+                  "2:21 values.v[\"fn::fromJSON\"] expected string, got object"},
+        FaultCase{"{fn::toJSON: '${missing}'}",
+                  "2:19 values.v[\"fn::toJSON\"] unknown property \"missing\""},
+        FaultCase{"{fn::secret: [a]}",
+                  "2:19 values.v[\"fn::secret\"] secret values must be string literals; write an "
+                  "object as a JSON string and read it with fn::fromJSON"},
+        FaultCase{"{fn::secret: 42}",
+                  "2:19 values.v[\"fn::secret\"] secret values must be string literals; write an "
+                  "object as a JSON string and read it with fn::fromJSON"},
+        FaultCase{"{fn::secret: 'a ${num}'}",
+                  "2:19 values.v[\"fn::secret\"] secret values must be string literals; write an "
+                  "object as a JSON string and read it with fn::fromJSON"},
+        FaultCase{"{fn::secret: {ciphertext: ZXNjeA==}}",
+                  "2:6 values.v the ciphertext of a secret can only be opened by the service that "
+                  "made it; write the secret in plaintext here"},
+        FaultCase{"{fn::open::aws-login: {}}",
+                  "2:7 values.v[\"fn::open::aws-login\"] unsupported function "
+                  "\"fn::open::aws-login\" (supported are fn::fromBase64, fn::fromJSON, fn::join, "
+                  "fn::secret, fn::toBase64, fn::toJSON, fn::toString)"},
+        FaultCase{"{fn::tojson: {}}",
+                  "2:7 values.v[\"fn::tojson\"] unsupported function \"fn::tojson\"; did you mean "
+                  "\"fn::toJSON\"? (supported are fn::fromBase64, fn::fromJSON, fn::join, "
+                  "fn::secret, fn::toBase64, fn::toJSON, fn::toString)"},
+        FaultCase{"{FN::join: [',', []]}",
+                  "2:7 values.v[\"FN::join\"] unsupported function \"FN::join\"; did you mean "
+                  "\"fn::join\"? (supported are fn::fromBase64, fn::fromJSON, fn::join, "
+                  "fn::secret, fn::toBase64, fn::toJSON, fn::toString)"},
+        FaultCase{"{fn::toJSON: 1, other: 2}",
+                  "2:7 values.v[\"fn::toJSON\"] illegal call to built-in function: \"fn::toJSON\" "
+                  "must be the only key of its object"}));
+
+class Rot1 final : public Decrypter {
+ public:
+  Result<Secret> Decrypt(std::string_view ciphertext) override {
+    if (ciphertext.empty()) return InvalidArgument("no ciphertext");
+    std::string plaintext(ciphertext);
+    for (char& c : plaintext) --c;
+    return Secret(std::move(plaintext));
+  }
+};
+
+TEST(BuiltinsTest, CiphertextIsOpenedByADecrypter) {
+  Rot1 decrypter;
+  EvalOptions options;
+  options.decrypter = &decrypter;
+  const EvalResult result = Evaluate("values:\n  v: {fn::secret: {ciphertext: ifmmp}}\n", options);
+  EXPECT_EQ(Findings(result), "");
+  EXPECT_EQ(Revealed(result), R"({"v":"hello"})");
+  EXPECT_EQ(Redacted(result), R"({"v":"[secret]"})");
+
+  const EvalResult failed = Evaluate("values:\n  v: {fn::secret: {ciphertext: ''}}\n", options);
+  EXPECT_EQ(Findings(failed), "2:6 values.v decrypt secret: no ciphertext");
+}
+
+}  // namespace
+}  // namespace escagent::eval

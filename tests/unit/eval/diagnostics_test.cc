@@ -1,0 +1,86 @@
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/unit/eval/evaluate_in_test.h"
+
+namespace escagent::eval {
+namespace {
+
+struct FaultCase {
+  const char* definition;
+  const char* findings;
+  const char* revealed;
+};
+
+class DefinitionFaultTest : public testing::TestWithParam<FaultCase> {};
+
+TEST_P(DefinitionFaultTest, IsReportedAndTheRestEvaluated) {
+  const EvalResult result = EvaluateText(GetParam().definition);
+  EXPECT_EQ(Findings(result), GetParam().findings);
+  EXPECT_EQ(Revealed(result), GetParam().revealed);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Diagnostics, DefinitionFaultTest,
+    testing::Values(
+        FaultCase{"just text", "1:1  environment must be an object", "{}"},
+        FaultCase{"- list", "1:1  environment must be an object", "{}"},
+        FaultCase{"values: [1]", "1:9 values values must be an object", "{}"},
+        FaultCase{"values:", "1:7 values values must be an object", "{}"},
+        FaultCase{"imports: {a: b}", "1:10 imports imports must be a list", "{}"},
+        FaultCase{"description: [x]\nvalues: {v: 1}",
+                  "1:14 description description must be a string", R"({"v":1})"},
+        FaultCase{"description: fine\nVALUES: {v: 1}", "", R"({"v":1})"},
+        FaultCase{"vaules: {v: 1}",
+                  "warning 1:1 vaules unknown field \"vaules\" of the environment; known are "
+                  "\"description\", \"imports\" and \"values\"",
+                  "{}"},
+        FaultCase{"values: {v: 1}\nvalues: {w: 2}", "warning 2:1 values duplicate key \"values\"",
+                  R"({"w":2})"},
+        FaultCase{"values:\n  a: 1\n  a: 2\n  o: {b: 3, b: 4}",
+                  "3:3 values.a duplicate key \"a\"\n4:13 values.o.b duplicate key \"b\"",
+                  R"({"a":1,"o":{"b":3}})"},
+        FaultCase{"values:\n  imports: x\n  context: y\n  environments: z\n  v: {imports: fine}",
+                  "2:3 values.imports \"imports\" is a reserved key\n"
+                  "3:3 values.context \"context\" is a reserved key\n"
+                  "4:3 values.environments \"environments\" is a reserved key",
+                  R"({"v":{"imports":"fine"}})"},
+        FaultCase{"values:\n  fn::toJSON: x",
+                  "2:3 values[\"fn::toJSON\"] built-in function call \"fn::toJSON\" not allowed at "
+                  "the top level",
+                  "{}"},
+        FaultCase{"values:\n  42: x\n  v: {true: y, w: 1}",
+                  "2:3 values[\"42\"] mapping keys must be strings\n"
+                  "3:7 values.v.true mapping keys must be strings",
+                  R"({"v":{"w":1}})"},
+        FaultCase{"values:\n  v: {\"${a}\": 1}",
+                  "2:7 values.v[\"${a}\"] object keys must be strings without references",
+                  R"({"v":{}})"},
+        FaultCase{"values:\n  a: &x {b: 1}\n  c: *x\n",
+                  "3:6 values.c YAML aliases are not supported", R"({"a":{"b":1},"c":null})"},
+        FaultCase{"values:\n  a: &x [*x]\n", "2:10 values.a[0] YAML aliases are not supported",
+                  R"({"a":[null]})"},
+        FaultCase{"values:\n  v: .inf\n",
+                  "2:6 values.v infinity and NaN have no JSON form; quote them to get a string",
+                  R"({"v":null})"},
+        FaultCase{"values:\n  v: a\x01"
+                  "b\n",
+                  "2:7  control characters are not allowed", "{}"},
+        FaultCase{"values:\n  v: \xFF\n", "1:1  the definition is not valid UTF-8", "{}"}));
+
+TEST(DiagnosticsTest, BrokenYamlHasAPosition) {
+  const EvalResult result = EvaluateText("values:\n  list: [hello, world\n");
+  ASSERT_EQ(result.diagnostics.size(), 1u);
+  EXPECT_GE(result.diagnostics[0].line, 2);
+  EXPECT_EQ(result.diagnostics[0].summary.find("invalid YAML: "), 0u);
+  EXPECT_EQ(result.diagnostics[0].environment, "demo/root");
+}
+
+TEST(DiagnosticsTest, KeysMayHoldEscapedDollars) {
+  EXPECT_EQ(Revealed(EvaluateText("values:\n  o: {a$$b: 1}\n  t$$u: 2\n")),
+            R"({"o":{"a$b":1},"t$$u":2})");
+}
+
+}  // namespace
+}  // namespace escagent::eval
