@@ -1,9 +1,9 @@
 # Compiles SOURCE without MISUSE, which must work, and with it, which must fail with a message that
-# matches the pattern of the source's line "// refused: PATTERN".
-file(STRINGS ${SOURCE} pattern REGEX "^// refused: " LIMIT_COUNT 1)
-string(REGEX REPLACE "^// refused: " "" pattern "${pattern}")
+# matches the source's line "// refused by COMPILER_ID: PATTERN".
+file(STRINGS ${SOURCE} pattern REGEX "^// refused by ${COMPILER_ID}: " LIMIT_COUNT 1)
+string(REGEX REPLACE "^// refused by ${COMPILER_ID}: " "" pattern "${pattern}")
 if(pattern STREQUAL "")
-  message(FATAL_ERROR "${SOURCE} has no line \"// refused: PATTERN\"")
+  message(FATAL_ERROR "${SOURCE} has no line \"// refused by ${COMPILER_ID}: PATTERN\"")
 endif()
 
 list(TRANSFORM INCLUDES PREPEND -I)

@@ -1,4 +1,5 @@
-// refused: use of deleted function .*operator<<|overload resolution selected deleted operator '<<'
+// refused by GNU: use of deleted function .*operator<<
+// refused by Clang: selected deleted operator '<<'
 #include <ostream>
 
 #include "base/secret.h"

@@ -1,4 +1,5 @@
-// refused: ignoring return(ed)? value .*unused-(result|value)
+// refused by GNU: ignoring returned value .*unused-result
+// refused by Clang: ignoring return value .*unused-result
 #include "base/result.h"
 
 escagent::Status Write();
