@@ -1,0 +1,102 @@
+#include "fuse/event_loop.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "base/thread.h"
+
+namespace escagent::fuse {
+namespace {
+
+constexpr EventLoop::SessionId kStopId = 0;
+constexpr int kRequestsPerWake = 16;
+
+}  // namespace
+
+EventLoop::EventLoop(UniqueFd epoll, UniqueFd stop_event)
+    : epoll_(std::move(epoll)), stop_event_(std::move(stop_event)), next_id_(kStopId + 1) {}
+
+Result<std::unique_ptr<EventLoop>> EventLoop::Create(int workers) {
+  UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll) return ErrnoError(errno, "create the epoll set of the FUSE workers");
+  UniqueFd stop_event(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!stop_event) return ErrnoError(errno, "create the stop event of the FUSE workers");
+  epoll_event event = {};
+  event.events = EPOLLIN;
+  event.data.u64 = kStopId;
+  if (epoll_ctl(epoll.Get(), EPOLL_CTL_ADD, stop_event.Get(), &event) != 0) {
+    return ErrnoError(errno, "watch the stop event of the FUSE workers");
+  }
+  std::unique_ptr<EventLoop> loop(new EventLoop(std::move(epoll), std::move(stop_event)));
+  for (int i = 0; i < workers; ++i) {
+    loop->workers_.push_back(StartThread("fuse-worker", [raw = loop.get()] { raw->Work(); }));
+  }
+  return loop;
+}
+
+EventLoop::~EventLoop() {
+  // Nobody reads the event, so it wakes every worker.
+  eventfd_write(stop_event_.Get(), 1);
+  workers_.clear();
+}
+
+Result<EventLoop::SessionId> EventLoop::Add(std::shared_ptr<Session> session) {
+  const int fd = session->Fd();
+  SessionId id = 0;
+  {
+    MutexLock lock(mutex_);
+    id = next_id_++;
+    sessions_.emplace(id, std::move(session));
+  }
+  epoll_event event = {};
+  event.events = EPOLLIN;
+  event.data.u64 = id;
+  if (epoll_ctl(epoll_.Get(), EPOLL_CTL_ADD, fd, &event) != 0) {
+    const int error = errno;
+    MutexLock lock(mutex_);
+    sessions_.erase(id);
+    return ErrnoError(error, "watch a FUSE connection");
+  }
+  return id;
+}
+
+void EventLoop::Remove(SessionId id) {
+  std::shared_ptr<Session> removed;
+  {
+    MutexLock lock(mutex_);
+    const auto it = sessions_.find(id);
+    if (it == sessions_.end()) return;
+    removed = std::move(it->second);
+    sessions_.erase(it);
+  }
+  epoll_ctl(epoll_.Get(), EPOLL_CTL_DEL, removed->Fd(), nullptr);
+}
+
+std::size_t EventLoop::SessionCount() const {
+  MutexLock lock(mutex_);
+  return sessions_.size();
+}
+
+std::shared_ptr<Session> EventLoop::Find(SessionId id) const {
+  MutexLock lock(mutex_);
+  const auto it = sessions_.find(id);
+  return it == sessions_.end() ? nullptr : it->second;
+}
+
+void EventLoop::Work() {
+  alignas(8) std::array<std::byte, Session::kBufferSize> buffer;
+  while (true) {
+    // One event at a time: the other workers take the others.
+    epoll_event event = {};
+    if (epoll_wait(epoll_.Get(), &event, 1, -1) <= 0) continue;
+    if (event.data.u64 == kStopId) return;
+    const std::shared_ptr<Session> session = Find(event.data.u64);
+    if (session != nullptr && !session->Serve(buffer, kRequestsPerWake)) Remove(event.data.u64);
+  }
+}
+
+}  // namespace escagent::fuse

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "fuse/session.h"
+
+namespace escagent::fuse {
+
+// Serves every session from a fixed number of worker threads ("fuse-worker"): one epoll set over
+// all descriptors, level-triggered; a woken worker answers up to 16 requests and goes back, so that
+// a busy volume cannot keep the others waiting. A session whose connection is over leaves by
+// itself. Thread-safe.
+class EventLoop {
+ public:
+  using SessionId = std::uint64_t;
+
+  static Result<std::unique_ptr<EventLoop>> Create(int workers);
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+  // Stops the workers, then lets go of the sessions.
+  ~EventLoop();
+
+  // Keeps the session until its connection is over or Remove.
+  Result<SessionId> Add(std::shared_ptr<Session> session);
+  // Nobody serves the session any more, but for a worker that is in it just now and holds it until
+  // it is done. Nothing when it is gone already.
+  void Remove(SessionId id);
+
+  std::size_t SessionCount() const;
+
+ private:
+  EventLoop(UniqueFd epoll, UniqueFd stop_event);
+  void Work();
+  std::shared_ptr<Session> Find(SessionId id) const;
+
+  const UniqueFd epoll_;
+  const UniqueFd stop_event_;
+  mutable Mutex mutex_;
+  std::map<SessionId, std::shared_ptr<Session>> sessions_ GUARDED_BY(mutex_);
+  SessionId next_id_ GUARDED_BY(mutex_);
+  std::vector<std::jthread> workers_;
+};
+
+}  // namespace escagent::fuse

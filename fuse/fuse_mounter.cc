@@ -1,0 +1,81 @@
+#include "fuse/fuse_mounter.h"
+
+#include <utility>
+
+#include "fuse/mount_info.h"
+#include "fuse/mount_ops.h"
+#include "fuse/secret_tree.h"
+
+namespace escagent::fuse {
+namespace {
+
+constexpr std::chrono::milliseconds kInitTimeout{5000};
+// Against somebody who mounts as fast as we unmount.
+constexpr int kMaxLayers = 1000;
+
+// Serves what is mounted at `path`, up to a MountedVolume.
+Result<std::unique_ptr<MountedVolume>> Serve(std::shared_ptr<ServingThreads> threads,
+                                             UniqueFd device, const std::string& path,
+                                             CacheProfile cache, std::unique_ptr<SecretTree> tree) {
+  ESC_ASSIGN_OR_RETURN(std::shared_ptr<Session> session,
+                       Session::Start(std::move(device), std::move(tree), cache, kInitTimeout));
+  ESC_ASSIGN_OR_RETURN(const DeviceNumber number, MountedDevice(path));
+  ESC_ASSIGN_OR_RETURN(const EventLoop::SessionId id, threads->loop->Add(session));
+  return std::make_unique<FuseVolume>(std::move(threads), std::move(session), id, path, number);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<FuseMounter>> FuseMounter::Create(Options options) {
+  if (options.workers < 1 || options.notifiers < 1) {
+    return InvalidArgument("start FUSE: at least one worker and one notifier are needed");
+  }
+  ESC_RETURN_IF_ERROR(OpenFuseDevice());
+  auto threads = std::make_shared<ServingThreads>();
+  ESC_ASSIGN_OR_RETURN(threads->loop, EventLoop::Create(options.workers));
+  threads->notifier = std::make_unique<Notifier>(options.notifiers);
+  threads->publish_timeout = options.publish_timeout;
+  threads->full_grace = options.full_grace;
+  return std::unique_ptr<FuseMounter>(new FuseMounter(std::move(threads)));
+}
+
+Result<std::unique_ptr<MountedVolume>> FuseMounter::Mount(const MountOptions& options,
+                                                          const VolumeSpec& spec) {
+  const auto now = std::chrono::system_clock::now();
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch());
+  ESC_ASSIGN_OR_RETURN(std::unique_ptr<SecretTree> tree,
+                       SecretTree::Create(spec, static_cast<std::uint64_t>(seconds.count()), now));
+  ESC_ASSIGN_OR_RETURN(const std::string path, ResolveMountpoint(options.mountpoint));
+  ESC_ASSIGN_OR_RETURN(UniqueFd device, OpenFuseDevice());
+  ESC_RETURN_IF_ERROR(MountDevice(device, path, options, spec.folder_mode));
+
+  Result<std::unique_ptr<MountedVolume>> volume =
+      Serve(threads_, std::move(device), path, options.cache, std::move(tree));
+  if (!volume) {
+    ESC_RETURN_IF_ERROR(DetachTop(path));
+    return std::unexpected(Annotate(std::move(volume).error(), "mount volume at " + path));
+  }
+  return volume;
+}
+
+Result<bool> FuseMounter::IsMountPoint(const std::string& path) const {
+  ESC_ASSIGN_OR_RETURN(const std::string resolved, ResolveMountpoint(path));
+  ESC_ASSIGN_OR_RETURN(const std::vector<MountInfo> mounts, ReadMountInfo());
+  return !LayersAt(mounts, resolved).empty();
+}
+
+Status FuseMounter::UnmountAll(const std::string& path) {
+  ESC_ASSIGN_OR_RETURN(const std::string resolved, ResolveMountpoint(path));
+  for (int unmounted = 0; unmounted < kMaxLayers;) {
+    ESC_ASSIGN_OR_RETURN(const std::vector<MountInfo> mounts, ReadMountInfo());
+    const std::vector<MountInfo> layers = LayersAt(mounts, resolved);
+    if (layers.empty()) return {};
+    for (std::size_t i = 0; i < layers.size(); ++i, ++unmounted) {
+      ESC_RETURN_IF_ERROR(DetachTop(resolved));
+    }
+  }
+  return MakeError(Code::kAborted,
+                   "unmount " + resolved + ": somebody keeps mounting there; stop them first");
+}
+
+}  // namespace escagent::fuse

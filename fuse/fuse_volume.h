@@ -1,0 +1,69 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/mutex.h"
+#include "fuse/event_loop.h"
+#include "fuse/mount_ops.h"
+#include "fuse/notifier.h"
+#include "fuse/session.h"
+#include "fuse/volume.h"
+
+namespace escagent::fuse {
+
+// What all volumes of a FuseMounter share: it lives as long as the mounter or any volume.
+struct ServingThreads {
+  std::unique_ptr<EventLoop> loop;
+  // After the loop, so that it stops first: its messages need the workers to be answered.
+  std::unique_ptr<Notifier> notifier;
+  std::chrono::milliseconds publish_timeout{0};
+  std::chrono::milliseconds full_grace{0};
+};
+
+// The MountedVolume over a Session. Thread-safe.
+class FuseVolume final : public MountedVolume {
+ public:
+  FuseVolume(std::shared_ptr<ServingThreads> threads, std::shared_ptr<Session> session,
+             EventLoop::SessionId session_id, std::string mountpoint, DeviceNumber device);
+  FuseVolume(const FuseVolume&) = delete;
+  FuseVolume& operator=(const FuseVolume&) = delete;
+  ~FuseVolume() override;
+
+  // When it returns OK, every path leads to the new contents. DEADLINE_EXCEEDED when the kernel did
+  // not take the news in time (a process of the pod holds the volume's folder up); the new contents
+  // are shown all the same, at the latest when the kernel's caches expire.
+  Status Publish(const VolumeSpec& spec) override;
+  // FAILED_PRECONDITION when somebody has mounted something else on top.
+  Status Unmount() override;
+  bool Healthy() const override { return !session_->Ended(); }
+
+ private:
+  // Lets one rotation at a time through; shared with the notifier, which may finish late.
+  class Gate {
+   public:
+    // Waits for the rotation before; false when `deadline` passed.
+    bool Enter(std::chrono::steady_clock::time_point deadline);
+    void Leave();
+    // Waits for Leave of the rotation the caller entered for.
+    bool WaitUntilLeft(std::chrono::steady_clock::time_point deadline);
+
+   private:
+    Mutex mutex_;
+    CondVar left_;
+    std::uint64_t entered_count_ GUARDED_BY(mutex_) = 0;
+    std::uint64_t left_count_ GUARDED_BY(mutex_) = 0;
+  };
+
+  const std::shared_ptr<ServingThreads> threads_;
+  const std::shared_ptr<Session> session_;
+  const EventLoop::SessionId session_id_;
+  const std::string mountpoint_;
+  const DeviceNumber device_;
+  const std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
+  std::atomic<bool> unmounted_{false};
+};
+
+}  // namespace escagent::fuse

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "fuse/volume.h"
+
+namespace escagent::fuse {
+
+// The file system type of our mounts in mountinfo.
+inline constexpr const char* kFsType = "fuse.esc-agent";
+
+struct DeviceNumber {
+  unsigned major = 0;
+  unsigned minor = 0;
+  bool operator==(const DeviceNumber&) const = default;
+};
+
+// /dev/fuse, non-blocking. FAILED_PRECONDITION when the node has none.
+Result<UniqueFd> OpenFuseDevice();
+
+// The path of a mountpoint as mountinfo spells it: its folder resolved, its last part as it is.
+// Does not touch what is mounted there. INVALID_ARGUMENT for "" and "/".
+Result<std::string> ResolveMountpoint(const std::string& path);
+
+// Mounts `device` at the resolved path: nosuid, nodev, noexec, allow_other, default_permissions.
+//
+// Read-only as a whole (MS_RDONLY): every write is EROFS in the kernel, before permissions and
+// without a question to us. (fuse.md 4 wants the keeper to rotate by real renames: its private
+// mount will be read-write and the pod's a read-only bind of it; until then nothing writes.)
+Status MountDevice(const UniqueFd& device, const std::string& path, const MountOptions& options,
+                   mode_t root_mode);
+
+// The device number of what is mounted at `path`, without a question to whoever serves it.
+Result<DeviceNumber> MountedDevice(const std::string& path);
+
+// Lazily unmounts the topmost mount at the resolved path. OK when nothing is mounted there.
+Status DetachTop(const std::string& path);
+
+}  // namespace escagent::fuse

@@ -1,0 +1,134 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/result.h"
+#include "fuse/generation.h"
+#include "fuse/inode_number.h"
+
+namespace escagent::fuse {
+
+// The answer to one request of the kernel: a value or an errno.
+template <class T>
+using Reply = std::expected<T, int>;
+
+struct NodeAttributes {
+  std::uint64_t inode = 0;
+  mode_t mode = 0;  // type and permission bits
+  std::uint64_t size = 0;
+  nlink_t links = 1;
+  uid_t uid = 0;
+  gid_t gid = 0;
+  Generation::Time time;
+  // Nothing of this changes before the next rotation says so; otherwise it may not be cached.
+  bool cacheable = false;
+};
+
+struct OpenedFile {
+  // The number of the generation whose bytes this open file shows until it is released.
+  std::uint64_t handle = 0;
+  // The bytes are the inode's own, which never change: the kernel's page cache may keep them. False
+  // for a retired inode that follows the rotations.
+  bool own_bytes = false;
+};
+
+struct FolderEntry {
+  std::uint64_t inode = 0;
+  std::string name;
+  mode_t type = 0;  // S_IFDIR, S_IFREG or S_IFLNK
+};
+
+// One swap of ..data: what the kernel may have cached and must forget.
+struct Rotation {
+  std::shared_ptr<const Generation> previous;
+  std::shared_ptr<const Generation> current;
+  // Keys of the volume's root that exist no more.
+  std::vector<std::string> removed_keys;
+};
+
+// A volume as the kernel sees it, without the kernel: inode numbers in, attributes and bytes out.
+// The shape is that of kubelet's atomic writer:
+//
+//   ..data -> ..<generation>      ..<generation>/      key -> ..data/key
+//
+// The current generation and the one before are retained, and every one with open files. A plain
+// inode (fuse/inode_number.h) of a generation older than the *settled* one follows the rotations:
+// it shows the settled generation's bytes of the same path, ENOENT when that path is gone. The
+// settled generation is the current one, except between Publish and Settle, while the kernel is
+// being told. Looking anything up in the folder of a generation that is not retained is ESTALE,
+// upon which the kernel walks the path again from the root.
+//
+// Every request reads one immutable state. Thread-safe; calls of Publish must not overlap.
+class SecretTree {
+ public:
+  // `first_number` must be larger than any number used before on the same connection: the
+  // generations are numbered from there (the time in seconds will do).
+  static Result<std::unique_ptr<SecretTree>> Create(const VolumeSpec& spec,
+                                                    std::uint64_t first_number,
+                                                    Generation::Time now);
+
+  // Swaps ..data, unless the volume shows the same already: then nothing.
+  Result<std::optional<Rotation>> Publish(const VolumeSpec& spec, Generation::Time now);
+  // Lets the plain inodes of all generations before `number` follow, and returns those that begin
+  // to: their attributes are worth nothing from now on.
+  std::vector<std::shared_ptr<const Generation>> Settle(std::uint64_t number);
+
+  Reply<NodeAttributes> Lookup(std::uint64_t folder, std::string_view name) const;
+  Reply<NodeAttributes> GetAttributes(std::uint64_t inode) const;
+  Reply<std::string> ReadLink(std::uint64_t inode) const;
+
+  // Open files keep their generation until CloseFile.
+  Reply<OpenedFile> OpenFile(std::uint64_t inode);
+  void CloseFile(std::uint64_t inode, std::uint64_t handle);
+  Reply<std::shared_ptr<const Secret>> Content(std::uint64_t inode, std::uint64_t handle) const;
+  // The same for a connection whose files are not opened (CacheProfile::kFull).
+  Reply<std::shared_ptr<const Secret>> Content(std::uint64_t inode) const;
+
+  // Returns a handle, so that a listing in several parts is one generation's.
+  Reply<std::uint64_t> OpenFolder(std::uint64_t inode);
+  void CloseFolder(std::uint64_t inode, std::uint64_t handle);
+  // At most `limit` entries from the `offset`th on.
+  Reply<std::vector<FolderEntry>> List(std::uint64_t inode, std::uint64_t handle,
+                                       std::size_t offset, std::size_t limit) const;
+
+  std::shared_ptr<const Generation> Current() const;
+  // What a successor needs to answer for every inode and handle the kernel holds: these
+  // generations, oldest first, the settled one's number, and the paths of the name table.
+  std::vector<std::shared_ptr<const Generation>> Retained() const;
+  std::uint64_t SettledNumber() const;
+  std::vector<std::string> Names() const { return names_.Paths(); }
+
+ private:
+  struct State {
+    std::uint64_t first_number = 0;
+    std::vector<std::shared_ptr<const Generation>> retained;  // oldest first, never empty
+    std::shared_ptr<const Generation> settled;
+
+    const Generation& Current() const { return *retained.back(); }
+    const Generation* Find(std::uint64_t number) const;
+    // The generation whose bytes a file's inode shows.
+    const Generation& Shown(const InodeParts& parts) const;
+    // The top-level key whose symlink has this index; nullptr when there is none.
+    const std::string* FindKey(std::uint32_t index) const;
+  };
+
+  SecretTree() = default;
+  std::shared_ptr<const State> Snapshot() const;
+  void SwapState(std::shared_ptr<State> state) REQUIRES(mutex_);
+  void DropUnused(State& state) const;
+
+  NameTable names_;  // used by Publish only
+  mutable Mutex mutex_;
+  std::shared_ptr<const State> state_ GUARDED_BY(mutex_);
+};
+
+}  // namespace escagent::fuse

@@ -1,0 +1,153 @@
+#include "fuse/session.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <string>
+
+#include "fuse/session_ops.h"
+
+namespace escagent::fuse {
+namespace {
+
+// Frozen: see the class comment. READDIRPLUS, splice and the write-back cache bring nothing here.
+// AUTO_INVAL_DATA drops the pages of a file whose time changed, which is how retired files that
+// follow the rotations stay right without anybody keeping a list of them.
+constexpr unsigned kWantedCapabilities = FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS |
+                                         FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_AUTO_INVAL_DATA;
+constexpr unsigned kMaxWrite = 4096;
+// RELEASE counts as a background request; the kernel's default of 12 would slow closing down.
+constexpr unsigned kMaxBackground = 64;
+
+constexpr double kSecondsNone = 1;
+constexpr double kSecondsPage = 60;
+constexpr double kSecondsFull = 24 * 60 * 60;
+
+}  // namespace
+
+Session::Session(std::unique_ptr<SecretTree> tree, CacheProfile cache)
+    : tree_(std::move(tree)), cache_(cache) {}
+
+Session::~Session() {
+  if (session_ != nullptr) fuse_session_destroy(session_);
+}
+
+Result<std::shared_ptr<Session>> Session::Start(UniqueFd device, std::unique_ptr<SecretTree> tree,
+                                                CacheProfile cache,
+                                                std::chrono::milliseconds timeout) {
+  std::shared_ptr<Session> made(new Session(std::move(tree), cache));
+  std::string program = "esc-agent";
+  std::array<char*, 2> arguments = {program.data(), nullptr};
+  fuse_args args = {.argc = 1, .argv = arguments.data(), .allocated = 0};
+  made->session_ = fuse_session_new(&args, &SessionOps(), sizeof(fuse_lowlevel_ops), made.get());
+  if (made->session_ == nullptr) return Internal("start FUSE session: libfuse refused it");
+  const std::string descriptor = "/dev/fd/" + std::to_string(device.Get());
+  if (fuse_session_mount(made->session_, descriptor.c_str()) != 0) {
+    return Internal("start FUSE session: libfuse refused the descriptor");
+  }
+  made->fd_ = device.Release();
+  ESC_RETURN_IF_ERROR(made->AnswerInit(timeout));
+  return made;
+}
+
+Status Session::AnswerInit(std::chrono::milliseconds timeout) {
+  pollfd waiting = {.fd = fd_, .events = POLLIN, .revents = 0};
+  const int ready = poll(&waiting, 1, static_cast<int>(timeout.count()));
+  if (ready < 0) return ErrnoError(errno, "wait for the kernel's FUSE_INIT");
+  if (ready == 0) {
+    return MakeError(Code::kDeadlineExceeded, "wait for the kernel's FUSE_INIT: it did not come");
+  }
+  init_request_.resize(kBufferSize);
+  const ssize_t size = read(fd_, init_request_.data(), init_request_.size());
+  if (size < 0) return ErrnoError(errno, "read the kernel's FUSE_INIT");
+  init_request_.resize(static_cast<std::size_t>(size));
+
+  // libfuse may write into what it processes; the saved bytes stay as they came.
+  std::vector<std::byte> copy = init_request_;
+  fuse_buf request = {};
+  request.size = copy.size();
+  request.mem = copy.data();
+  fuse_session_process_buf(session_, &request);
+  if (fuse_session_exited(session_)) {
+    return FailedPrecondition("answer FUSE_INIT: libfuse cannot speak this kernel's version");
+  }
+  return {};
+}
+
+bool Session::Serve(std::span<std::byte> buffer, int max_requests) {
+  for (int i = 0; i < max_requests; ++i) {
+    const ssize_t size = read(fd_, buffer.data(), buffer.size());
+    if (size < 0) {
+      // ENOENT: whoever asked was interrupted between our read and the kernel's answer to it.
+      if (errno == EINTR || errno == ENOENT) continue;
+      if (errno == EAGAIN) return true;
+      ended_.store(true, std::memory_order_release);
+      fuse_session_exit(session_);
+      return false;
+    }
+    fuse_buf request = {};
+    request.size = static_cast<std::size_t>(size);
+    request.mem = buffer.data();
+    fuse_session_process_buf(session_, &request);
+  }
+  return true;
+}
+
+// What the kernel never cached answers ENOENT, and a connection that is over ENODEV or ENOTCONN:
+// both leave nothing stale behind.
+void Session::Announce(const Rotation& rotation) {
+  if (Ended()) return;
+  const auto forget = [this](std::uint64_t folder, std::string_view name) {
+    fuse_lowlevel_notify_inval_entry(session_, folder, name.data(), name.size());
+  };
+  forget(kRootInode, "..data");
+  for (const std::string& key : rotation.removed_keys) forget(kRootInode, key);
+  fuse_lowlevel_notify_inval_inode(session_, kRootInode, -1, 0);
+
+  // From now on the files of the retired generation's folders are looked up as pinned ones.
+  const Generation& retired = *rotation.previous;
+  for (const GenerationNode& node : retired.Nodes()) {
+    if (!node.is_folder) continue;
+    const std::uint64_t folder = MakeInode({.generation = retired.Number(), .index = node.index});
+    for (const GenerationNode::Child& child : node.children) {
+      if (!retired.Nodes()[child.slot].is_folder) forget(folder, child.name);
+    }
+  }
+}
+
+void Session::Settle(std::uint64_t number) {
+  for (const auto& generation : tree_->Settle(number)) {
+    for (const GenerationNode& node : generation->Nodes()) {
+      if (node.is_folder || Ended()) continue;
+      const std::uint64_t inode =
+          MakeInode({.generation = generation->Number(), .index = node.index});
+      // Without opens the kernel's pages are all that readers see; otherwise those who have the
+      // file open still read from them.
+      const off_t from = cache_ == CacheProfile::kFull ? 0 : -1;
+      fuse_lowlevel_notify_inval_inode(session_, inode, from, 0);
+    }
+  }
+}
+
+double Session::CacheSeconds() const {
+  switch (cache_) {
+    case CacheProfile::kNone:
+      return kSecondsNone;
+    case CacheProfile::kPage:
+      return kSecondsPage;
+    case CacheProfile::kFull:
+      return kSecondsFull;
+  }
+  return 0;
+}
+
+void Session::Negotiate(fuse_conn_info* connection) {
+  connection->want = kWantedCapabilities & connection->capable;
+  connection->max_write = kMaxWrite;
+  connection->max_background = kMaxBackground;
+  connection->congestion_threshold = kMaxBackground * 3 / 4;
+}
+
+}  // namespace escagent::fuse

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "fuse/secret_tree.h"
+#include "fuse/volume.h"
+
+struct fuse_session;
+struct fuse_conn_info;
+
+namespace escagent::fuse {
+
+// One mount's connection to the kernel: libfuse's low-level session over a /dev/fuse descriptor
+// that somebody else opened and mounted, and the tree it shows.
+//
+// libfuse only ever sees the descriptor ("/dev/fd/N"), so it never mounts or unmounts anything. It
+// does not read from it either: Serve reads each request into the caller's buffer, so that the
+// caller decides where the bytes lie. What FUSE_INIT agrees on is the same for every session and
+// frozen (Negotiate in session.cc): a connection keeps it for life, across processes.
+//
+// Thread-safe: several threads may call Serve at once. Announce and Settle must not be called by a
+// thread that serves this session: the kernel may not take their messages before it got an answer.
+class Session {
+ public:
+  // Reads of /dev/fuse need at least this (FUSE_MIN_READ_BUFFER in linux/fuse.h, with max_write
+  // 4096).
+  static constexpr std::size_t kBufferSize = 8192;
+
+  // Takes a mounted descriptor over and answers the kernel's FUSE_INIT, which must come within
+  // `timeout`.
+  static Result<std::shared_ptr<Session>> Start(UniqueFd device, std::unique_ptr<SecretTree> tree,
+                                                CacheProfile cache,
+                                                std::chrono::milliseconds timeout);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session();
+
+  // For epoll; non-blocking; owned by the session.
+  int Fd() const { return fd_; }
+  // The kernel's FUSE_INIT as it came. A successor replays it to bring its libfuse to the state of
+  // this one.
+  std::span<const std::byte> InitRequest() const { return init_request_; }
+
+  // Answers at most `max_requests` waiting requests. `buffer` is the calling thread's own, at least
+  // kBufferSize. Returns false when the connection is over (the last reference to the mount is
+  // gone, or it was aborted).
+  bool Serve(std::span<std::byte> buffer, int max_requests);
+  bool Ended() const { return ended_.load(std::memory_order_acquire); }
+
+  // Makes the kernel forget what the rotation replaced: when it returns, every path leads to the
+  // current generation.
+  void Announce(const Rotation& rotation);
+  // Lets retired files follow up to the generation `number` (SecretTree::Settle).
+  void Settle(std::uint64_t number);
+
+  SecretTree& Tree() const { return *tree_; }
+  CacheProfile Cache() const { return cache_; }
+  // How long the kernel may believe what is cacheable without asking, in seconds.
+  double CacheSeconds() const;
+
+  // For libfuse's init callback only.
+  static void Negotiate(fuse_conn_info* connection);
+
+ private:
+  Session(std::unique_ptr<SecretTree> tree, CacheProfile cache);
+  Status AnswerInit(std::chrono::milliseconds timeout);
+
+  const std::unique_ptr<SecretTree> tree_;
+  const CacheProfile cache_;
+  fuse_session* session_ = nullptr;  // owned; closes fd_
+  int fd_ = -1;
+  std::vector<std::byte> init_request_;
+  std::atomic<bool> ended_{false};
+};
+
+}  // namespace escagent::fuse
