@@ -114,6 +114,7 @@ EnvironmentState::Change EnvironmentState::Succeed(Timing timing,
 
 EnvironmentState::Change EnvironmentState::Fail(Error error, Timing timing) {
   Change change;
+  if (requested_open_planned_) open_requested_ = true;
   change.error =
       !last_error_ || last_error_->code != error.code || last_error_->message != error.message;
   const auto pause = std::min(error.retry_after, policy_.max_backoff);

@@ -53,9 +53,9 @@ class EnvironmentState {
   };
 
   struct Timing {
-    Clock::TimePoint started;
-    Clock::TimePoint finished;
-    Clock::WallTime wall_finished;
+    Clock::TimePoint started{};
+    Clock::TimePoint finished{};
+    Clock::WallTime wall_finished{};
   };
 
   // What an attempt changed.
