@@ -1,7 +1,7 @@
 #include "esc/value.h"
 
 #include <algorithm>
-#include <iterator>
+#include <map>
 
 namespace escagent::esc {
 
@@ -34,16 +34,20 @@ Value Value::MakeArray(Array elements) {
 }
 
 Value Value::MakeObject(Object members) {
-  std::ranges::stable_sort(members, {}, &Object::value_type::first);
   Value result;
   result.kind_ = Kind::kObject;
-  result.object_.reserve(members.size());
-  for (auto& member : members) {
-    if (!result.object_.empty() && result.object_.back().first == member.first) {
-      result.object_.back().second = std::move(member.second);
-    } else {
-      result.object_.push_back(std::move(member));
-    }
+  // ESC sends keys sorted, so that there is nearly always nothing to do.
+  const auto out_of_order = [](const auto& a, const auto& b) { return a.first >= b.first; };
+  if (std::ranges::adjacent_find(members, out_of_order) == members.end()) {
+    result.object_ = std::move(members);
+    return result;
+  }
+  std::map<std::string, Value> sorted;
+  for (auto& [key, value] : members) sorted.insert_or_assign(std::move(key), std::move(value));
+  result.object_.reserve(sorted.size());
+  while (!sorted.empty()) {
+    auto node = sorted.extract(sorted.begin());
+    result.object_.emplace_back(std::move(node.key()), std::move(node.mapped()));
   }
   return result;
 }
