@@ -1,0 +1,136 @@
+#include "agent/volume/reconciler.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "base/thread.h"
+
+namespace escagent::volume {
+
+// A subscription that failed in this round, with its error.
+struct Reconciler::Attempt {
+  cache::EnvironmentKey key;
+  Error error;
+};
+
+Reconciler::Reconciler(Options options, const SourceFinder& sources, Clock& clock,
+                       std::function<VolumeList()> volumes)
+    : options_(std::move(options)),
+      sources_(sources),
+      clock_(clock),
+      volumes_(std::move(volumes)),
+      thread_(StartThread("esc-volumes", [this](std::stop_token stop) { Run(stop); })) {}
+
+Reconciler::~Reconciler() { Stop(); }
+
+void Reconciler::Stop() {
+  thread_.request_stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Reconciler::Check(const std::string& volume_id) {
+  {
+    MutexLock lock(mutex_);
+    to_check_.insert(volume_id);
+  }
+  waker_.WakeUp();
+}
+
+void Reconciler::RetryLater(Volume& volume, std::optional<Error> error) const {
+  const std::chrono::milliseconds interval =
+      volume.identity().attributes.refresh_interval.value_or(options_.retry_interval);
+  const bool news = volume.RetryAt(clock_.Now() + interval, error);
+  if (news) {
+    LogWarning("volume cannot be refreshed from its store",
+               {{log_key::kVolume, volume.identity().volume_id}, {log_key::kError, *error}});
+  }
+}
+
+void Reconciler::Run(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    Clock::TimePoint next;
+    const VolumeList due = TakeDue(next);
+    if (due.empty()) {
+      waker_.SleepUntil(clock_, next, stop);
+    } else {
+      Reconcile(due, stop);
+    }
+  }
+}
+
+Reconciler::VolumeList Reconciler::TakeDue(Clock::TimePoint& next) {
+  std::set<std::string> to_check;
+  {
+    MutexLock lock(mutex_);
+    std::swap(to_check, to_check_);
+  }
+  const Clock::TimePoint now = clock_.Now();
+  // Nothing comes due by itself but retries, and those are set with a wake-up or by this thread.
+  next = now + std::chrono::hours(1);
+  VolumeList due;
+  for (std::shared_ptr<Volume>& volume : volumes_()) {
+    const std::optional<Clock::TimePoint> next_try = volume->NextTry();
+    if (to_check.contains(volume->identity().volume_id) || (next_try && *next_try <= now)) {
+      due.push_back(std::move(volume));
+    } else if (next_try) {
+      next = std::min(next, *next_try);
+    }
+  }
+  return due;
+}
+
+void Reconciler::Reconcile(const VolumeList& volumes, std::stop_token stop) {
+  std::vector<Attempt> failed;
+  for (const std::shared_ptr<Volume>& volume : volumes) {
+    if (stop.stop_requested()) return;
+    ReconcileOne(*volume, failed, stop);
+  }
+}
+
+void Reconciler::ReconcileOne(Volume& volume, std::vector<Attempt>& failed,
+                              const std::stop_token& stop) {
+  const VolumeIdentity& identity = volume.identity();
+  const Result<VolumeSource> source =
+      sources_.Find(identity.pod.namespace_name, identity.attributes.store);
+  if (!source) return RetryLater(volume, source.error());
+  if (volume.ComesFrom(source->key)) {
+    volume.ClearRetry();
+  } else {
+    Resubscribe(volume, *source, failed, stop);
+  }
+  volume.Refresh();
+}
+
+void Reconciler::Resubscribe(Volume& volume, const VolumeSource& source,
+                             std::vector<Attempt>& failed, const std::stop_token& stop) {
+  const auto known = std::ranges::find(failed, source.key, &Attempt::key);
+  std::optional<Error> error;
+  if (known != failed.end()) {
+    error = known->error;
+  } else {
+    Result<cache::Subscription> subscription = sources_.Subscribe(
+        source, volume.identity().attributes, [&volume] { volume.Refresh(); }, stop);
+    if (subscription) {
+      volume.Adopt(*std::move(subscription), {source.store_name, source.key.ref.ToString()});
+      return Report(volume, std::nullopt);
+    }
+    error = std::move(subscription).error();
+    failed.push_back({source.key, *error});
+  }
+  const bool awaited = volume.identity().attributes.optional && !volume.HasSource() &&
+                       error->code == Code::kNotFound;
+  if (awaited) return RetryLater(volume, std::nullopt);
+  Report(volume, error);
+  RetryLater(volume, std::move(error));
+}
+
+void Reconciler::Report(const Volume& volume, const std::optional<Error>& error) const {
+  if (!options_.observer) return;
+  options_.observer({.kind = VolumeEvent::Kind::kResubscribe,
+                     .volume_id = volume.identity().volume_id,
+                     .error = error,
+                     .duration = std::chrono::milliseconds(0)});
+}
+
+}  // namespace escagent::volume

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+
+namespace escagent::volume {
+
+// The folder that a volume is mounted on. kubelet creates its parent, the driver creates and
+// removes the folder itself (reference/csi-contract.md 1.3, 1.8). None of these functions touches
+// what is mounted there: a dead FUSE mount answers every stat with ENOTCONN, or not at all.
+
+// INVALID_ARGUMENT unless `path` is absolute, without "." and ".." and empty parts.
+Status ValidateTarget(const std::string& path);
+
+// The name under which /proc/self/mountinfo has what is mounted at `target`: symbolic links in the
+// parent are followed, the folder itself is not looked at. `target` when its parent does not exist.
+std::string MountPointOf(const std::string& target);
+
+// Creates the folder with mode 0750. True when it was created, false when it was there already.
+// `is_mount_point`: then what is there is a folder, without looking.
+Result<bool> CreateTarget(const std::string& path, bool is_mount_point);
+
+// Removes the folder; OK when it is gone. Never what is in it: that is nobody's we know.
+Status RemoveTarget(const std::string& path);
+
+}  // namespace escagent::volume

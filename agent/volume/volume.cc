@@ -1,0 +1,293 @@
+#include "agent/volume/volume.h"
+
+#include <utility>
+
+#include "base/log.h"
+
+namespace escagent::volume {
+namespace {
+
+std::chrono::milliseconds Since(Clock::TimePoint start, const Clock& clock) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(clock.Now() - start);
+}
+
+bool SameError(const std::optional<Failure>& failure, const Error& error) {
+  return failure && failure->error.code == error.code && failure->error.message == error.message;
+}
+
+}  // namespace
+
+Volume::Volume(VolumeIdentity identity, SourceName source, Clock& clock, VolumeObserver observer)
+    : identity_(std::move(identity)),
+      clock_(clock),
+      observer_(std::move(observer)),
+      source_name_(std::move(source)) {}
+
+Volume::~Volume() { Stop(); }
+
+void Volume::Adopt(cache::Subscription subscription, SourceName source) {
+  {
+    MutexLock lock(mutex_);
+    if (!stopped_) {
+      std::swap(subscription_, subscription);
+      source_name_ = std::move(source);
+      source_failure_.reset();
+      next_try_.reset();
+    }
+  }
+  // `subscription` is now the one to end: after the lock, since its callback may be waiting for it.
+}
+
+bool Volume::ComesFrom(const cache::EnvironmentKey& key) const {
+  MutexLock lock(mutex_);
+  return subscription_ && subscription_.key() == key;
+}
+
+bool Volume::HasSource() const {
+  MutexLock lock(mutex_);
+  return static_cast<bool>(subscription_);
+}
+
+bool Volume::RetryAt(Clock::TimePoint next_try, std::optional<Error> error) {
+  MutexLock lock(mutex_);
+  next_try_ = next_try;
+  if (!error) {
+    source_failure_.reset();
+    return false;
+  }
+  const bool news = !SameError(source_failure_, *error);
+  const Clock::TimePoint since = source_failure_ ? source_failure_->since : clock_.Now();
+  source_failure_ = Failure{*std::move(error), since};
+  return news;
+}
+
+void Volume::ClearRetry() {
+  MutexLock lock(mutex_);
+  source_failure_.reset();
+  next_try_.reset();
+}
+
+std::optional<Clock::TimePoint> Volume::NextTry() const {
+  MutexLock lock(mutex_);
+  return next_try_;
+}
+
+Result<Volume::Rendering> Volume::Prepare() const {
+  std::shared_ptr<const cache::Snapshot> newest;
+  std::shared_ptr<const cache::Snapshot> shown;
+  {
+    MutexLock lock(mutex_);
+    if (subscription_) newest = subscription_.Status().snapshot;
+    shown = shown_;
+  }
+  if (newest == nullptr) newest = shown;
+  if (newest == nullptr) return Rendering{nullptr, EmptySpec(identity_.attributes)};
+  Result<fuse::VolumeSpec> spec = Render(newest, identity_.attributes);
+  if (!spec && shown != nullptr && shown != newest) {
+    newest = shown;
+    spec = Render(shown, identity_.attributes);
+  }
+  if (!spec) return std::unexpected(std::move(spec).error());
+  return Rendering{std::move(newest), *std::move(spec)};
+}
+
+void Volume::SetMounted(std::unique_ptr<fuse::MountedVolume> mount, Rendering rendering) {
+  const SpecSize size = Measure(rendering.spec);
+  std::shared_ptr<fuse::MountedVolume> former = std::move(mount);
+  MutexLock lock(mutex_);
+  std::swap(mount_, former);
+  mounted_at_ = clock_.WallNow();
+  shown_ = std::move(rendering.snapshot);
+  size_ = size;
+  ++generation_;
+  render_failure_.reset();
+}
+
+void Volume::Refresh() {
+  {
+    MutexLock lock(mutex_);
+    if (refreshing_) {
+      refresh_again_ = true;
+      return;
+    }
+    refreshing_ = true;
+  }
+  for (;;) {
+    RefreshOnce();
+    MutexLock lock(mutex_);
+    if (std::exchange(refresh_again_, false) && !stopped_) continue;
+    refreshing_ = false;
+    refresh_ended_.NotifyAll();
+    return;
+  }
+}
+
+Result<fuse::VolumeSpec> Volume::RenderShown(
+    const std::shared_ptr<const cache::Snapshot>& shown) const {
+  if (shown == nullptr) return EmptySpec(identity_.attributes);
+  return Render(shown, identity_.attributes);
+}
+
+void Volume::RefreshOnce() {
+  std::shared_ptr<fuse::MountedVolume> mount;
+  std::shared_ptr<const cache::Snapshot> newest;
+  std::shared_ptr<const cache::Snapshot> shown;
+  {
+    MutexLock lock(mutex_);
+    // Not mounted yet: whoever mounts it refreshes afterwards.
+    if (stopped_ || mount_ == nullptr || !subscription_) return;
+    mount = mount_;
+    newest = subscription_.Status().snapshot;
+    shown = shown_;
+  }
+  if (newest == nullptr || newest == shown) return;
+
+  const Clock::TimePoint start = clock_.Now();
+  Result<fuse::VolumeSpec> spec = Render(newest, identity_.attributes);
+  if (!spec) return RecordRefresh(std::unexpected(std::move(spec).error()), Since(start, clock_));
+  // Somewhere else in the environment something changed: nobody's watcher need hear of it.
+  const Result<fuse::VolumeSpec> old_spec = RenderShown(shown);
+  const bool same = old_spec && SameContent(*old_spec, *spec);
+  if (!same) {
+    if (Status published = mount->Publish(*spec); !published) {
+      return RecordRefresh(published, Since(start, clock_));
+    }
+  }
+  const SpecSize size = Measure(*spec);
+  {
+    MutexLock lock(mutex_);
+    if (mount_ != mount) {
+      // Mounted anew meanwhile, perhaps with an older snapshot: look again.
+      refresh_again_ = true;
+      return;
+    }
+    shown_ = std::move(newest);
+    size_ = size;
+    if (same) {
+      render_failure_.reset();
+      return;
+    }
+    ++generation_;
+  }
+  RecordRefresh({}, Since(start, clock_));
+}
+
+void Volume::RecordRefresh(const Status& status, std::chrono::milliseconds duration) {
+  bool news = true;
+  {
+    MutexLock lock(mutex_);
+    if (status) {
+      render_failure_.reset();
+    } else {
+      news = !SameError(render_failure_, status.error());
+      const Clock::TimePoint since = render_failure_ ? render_failure_->since : clock_.Now();
+      render_failure_ = Failure{status.error(), since};
+    }
+  }
+  if (status) {
+    LogInfo("volume shows new values", {{log_key::kVolume, identity_.volume_id},
+                                        {log_key::kNamespace, identity_.pod.namespace_name},
+                                        {log_key::kPod, identity_.pod.name},
+                                        {log_key::kDuration, duration}});
+  } else if (news) {
+    LogWarning("volume keeps its last good values",
+               {{log_key::kVolume, identity_.volume_id},
+                {log_key::kNamespace, identity_.pod.namespace_name},
+                {log_key::kPod, identity_.pod.name},
+                {log_key::kError, status.error()}});
+  }
+  if (!observer_) return;
+  VolumeEvent event;
+  event.kind = VolumeEvent::Kind::kRotate;
+  event.volume_id = identity_.volume_id;
+  if (!status) event.error = status.error();
+  event.duration = duration;
+  observer_(event);
+}
+
+bool Volume::Served() const {
+  std::shared_ptr<fuse::MountedVolume> mount;
+  {
+    MutexLock lock(mutex_);
+    mount = mount_;
+  }
+  return mount != nullptr && mount->Healthy();
+}
+
+Status Volume::Unmount() {
+  std::shared_ptr<fuse::MountedVolume> mount;
+  {
+    MutexLock lock(mutex_);
+    mount = mount_;
+  }
+  return mount == nullptr ? Status() : mount->Unmount();
+}
+
+void Volume::Stop() {
+  cache::Subscription subscription;
+  {
+    MutexLock lock(mutex_);
+    stopped_ = true;
+    std::swap(subscription_, subscription);
+  }
+  // Waits for the callback; then only another thread's Refresh can be under way.
+  subscription = cache::Subscription();
+  std::shared_ptr<fuse::MountedVolume> mount;
+  MutexLock lock(mutex_);
+  while (refreshing_) refresh_ended_.Wait(mutex_);
+  std::swap(mount_, mount);
+}
+
+Health Volume::GetHealth() const {
+  Health health;
+  health.render = render_failure_;
+  health.source = source_failure_;
+  if (subscription_) health.environment = subscription_.Status();
+  return health;
+}
+
+VolumeStatus Volume::GetStatus(std::chrono::milliseconds max_stale) const {
+  VolumeStatus status;
+  status.volume_id = identity_.volume_id;
+  status.target = identity_.target;
+  status.pod = identity_.pod;
+  status.served = Served();
+  Health health;
+  {
+    MutexLock lock(mutex_);
+    status.store = source_name_.store;
+    status.environment = source_name_.environment;
+    status.mounted_at = mounted_at_;
+    status.generation = generation_;
+    health = GetHealth();
+  }
+  health.served = status.served;
+  if (health.environment && health.environment->fresh_at) {
+    status.refresh_age = Since(*health.environment->fresh_at, clock_);
+  }
+  Condition condition = DescribeCondition(health, max_stale, clock_);
+  status.abnormal = condition.abnormal;
+  status.condition = std::move(condition.message);
+  return status;
+}
+
+csi::VolumeStats Volume::GetStats(std::chrono::milliseconds max_stale) const {
+  const bool served = Served();
+  csi::VolumeStats stats;
+  Health health;
+  {
+    MutexLock lock(mutex_);
+    stats.used_bytes = size_.bytes;
+    stats.used_inodes = size_.inodes;
+    health = GetHealth();
+  }
+  stats.total_bytes = stats.used_bytes;
+  stats.total_inodes = stats.used_inodes;
+  health.served = served;
+  Condition condition = DescribeCondition(health, max_stale, clock_);
+  stats.abnormal = condition.abnormal;
+  stats.condition = std::move(condition.message);
+  return stats;
+}
+
+}  // namespace escagent::volume

@@ -1,0 +1,220 @@
+#include "agent/volume/volume_attributes.h"
+
+#include <algorithm>
+#include <array>
+
+#include "agent/volume/attribute_values.h"
+#include "agent/volume/file_name.h"
+#include "agent/volume/item_list.h"
+#include "base/duration.h"
+
+namespace escagent::volume {
+namespace {
+
+using std::chrono_literals::operator""s;
+using std::chrono_literals::operator""h;
+
+constexpr std::chrono::milliseconds kShortestInterval = 1s;
+constexpr std::chrono::milliseconds kLongestInterval = 24h;
+
+constexpr std::array<std::string_view, 16> kKnown = {"secretStore", "clusterSecretStore",
+                                                     "path",        "format",
+                                                     "fileName",    "items",
+                                                     "mode",        "uid",
+                                                     "gid",         "refreshInterval",
+                                                     "optional",    "cache",
+                                                     "backend",     "environment",
+                                                     "auth",        "mirrorTo"};
+// Kept out of suggestions: a slip of the keyboard should not lead to what is refused anyway.
+constexpr std::size_t kSuggested = 12;
+
+constexpr std::array<std::pair<std::string_view, Format>, 5> kFormats = {
+    {{"files", Format::kFiles},
+     {"json", Format::kJson},
+     {"yaml", Format::kYaml},
+     {"dotenv", Format::kDotenv},
+     {"properties", Format::kProperties}}};
+
+constexpr std::array<std::pair<std::string_view, fuse::CacheProfile>, 3> kCacheProfiles = {
+    {{"none", fuse::CacheProfile::kNone},
+     {"page", fuse::CacheProfile::kPage},
+     {"full", fuse::CacheProfile::kFull}}};
+
+std::string DefaultFileName(Format format) {
+  switch (format) {
+    case Format::kFiles:
+      return "";
+    case Format::kJson:
+      return "values.json";
+    case Format::kYaml:
+      return "values.yaml";
+    case Format::kDotenv:
+      return ".env";
+    case Format::kProperties:
+      return "values.properties";
+  }
+  return "";
+}
+
+// Reads one request's attributes and collects everything that is wrong with them.
+class Reader {
+ public:
+  Reader(const std::map<std::string, std::string>& attributes, std::string_view mount_group)
+      : attributes_(attributes), mount_group_(mount_group) {}
+
+  Result<VolumeAttributes> Read() {
+    CheckNames();
+    ReadStore();
+    ReadContent();
+    ReadOwnership();
+    ReadRefresh();
+    if (errors_.empty()) {
+      SetFolderMode();
+      return std::move(result_);
+    }
+    std::string message = "volumeAttributes: ";
+    for (std::size_t i = 0; i < errors_.size(); ++i) {
+      if (i > 0) message += "; ";
+      message += errors_[i];
+    }
+    return InvalidArgument(std::move(message));
+  }
+
+ private:
+  // Null when the attribute is not given.
+  const std::string* Find(const std::string& name) const {
+    const auto it = attributes_.find(name);
+    return it == attributes_.end() ? nullptr : &it->second;
+  }
+
+  template <class T>
+  std::optional<T> Take(Result<T> result) {
+    if (result) return *std::move(result);
+    errors_.push_back(std::move(result.error().message));
+    return std::nullopt;
+  }
+
+  void CheckNames() {
+    for (const auto& [name, value] : attributes_) {
+      if (name == "environment" || name == "auth" || name == "mirrorTo") {
+        errors_.push_back(name + ": not supported by this version yet; use secretStore or " +
+                          "clusterSecretStore");
+      } else if (name == "backend") {
+        if (value == "tmpfs") {
+          errors_.push_back("backend: tmpfs is not supported by this version yet; use fuse");
+        } else if (value != "fuse") {
+          errors_.push_back("backend: must be fuse" + GotForMessage(value));
+        }
+      } else if (std::find(kKnown.begin(), kKnown.end(), name) == kKnown.end()) {
+        const std::span<const std::string_view> suggested(kKnown.data(), kSuggested);
+        errors_.push_back("unknown attribute " + QuoteForMessage(name) +
+                          DidYouMean(name, suggested));
+      }
+    }
+  }
+
+  void ReadStore() {
+    const std::string* const store = Find("secretStore");
+    const std::string* const cluster_store = Find("clusterSecretStore");
+    if ((store == nullptr) == (cluster_store == nullptr)) {
+      errors_.push_back(
+          "exactly one of secretStore and clusterSecretStore is required: the name of a store with "
+          "provider pulumi");
+      return;
+    }
+    result_.store.cluster = cluster_store != nullptr;
+    result_.store.name = result_.store.cluster ? *cluster_store : *store;
+    if (result_.store.name.empty()) {
+      errors_.push_back(std::string(result_.store.cluster ? "clusterSecretStore" : "secretStore") +
+                        ": must be the name of a store");
+    }
+  }
+
+  void ReadContent() {
+    if (const std::string* const path = Find("path")) {
+      result_.path = *path;
+      if (const Status valid = ValidatePropertyPath(*path, "path"); !valid) {
+        errors_.push_back(valid.error().message);
+      }
+    }
+    if (const std::string* const format = Find("format")) {
+      const std::optional<Format> parsed = Take(ParseChoice<Format>(*format, "format", kFormats));
+      if (!parsed) return;
+      result_.format = *parsed;
+    }
+    result_.file_name = DefaultFileName(result_.format);
+    if (const std::string* const file_name = Find("fileName")) {
+      result_.file_name = *file_name;
+      if (result_.format == Format::kFiles) {
+        errors_.push_back("fileName: only with format json, yaml, dotenv or properties");
+      } else if (const Status valid = ValidateFilePath(*file_name); !valid) {
+        errors_.push_back("fileName: " + valid.error().message);
+      }
+    }
+    if (const std::string* const items = Find("items")) {
+      if (result_.format != Format::kFiles) errors_.push_back("items: only with format files");
+      result_.items = ParseItemList(*items, errors_);
+    }
+  }
+
+  void ReadOwnership() {
+    if (!mount_group_.empty()) {
+      if (const auto group = Take(ParseId(mount_group_, "fsGroup"))) result_.gid = *group;
+      result_.mode = 0440;
+    }
+    if (const std::string* const mode = Find("mode")) {
+      result_.mode = Take(ParseMode(*mode, "mode")).value_or(0);
+    }
+    if (const std::string* const uid = Find("uid")) {
+      result_.uid = Take(ParseId(*uid, "uid")).value_or(0);
+    }
+    if (const std::string* const gid = Find("gid")) {
+      result_.gid = Take(ParseId(*gid, "gid")).value_or(0);
+    }
+  }
+
+  void ReadRefresh() {
+    if (const std::string* const interval = Find("refreshInterval")) {
+      const Result<std::chrono::milliseconds> parsed = ParseDuration(*interval, "refreshInterval");
+      if (!parsed || *parsed < kShortestInterval || *parsed > kLongestInterval) {
+        errors_.push_back("refreshInterval: must be a duration from 1s to 24h, as 10s or 1m30s" +
+                          GotForMessage(*interval));
+      } else {
+        result_.refresh_interval = *parsed;
+      }
+    }
+    if (const std::string* const optional = Find("optional")) {
+      result_.optional = Take(ParseBool(*optional, "optional")).value_or(false);
+    }
+    if (const std::string* const cache = Find("cache")) {
+      result_.cache = Take(ParseChoice<fuse::CacheProfile>(*cache, "cache", kCacheProfiles))
+                          .value_or(fuse::CacheProfile::kPage);
+    }
+  }
+
+  void SetFolderMode() {
+    mode_t used = result_.mode;
+    for (const Item& item : result_.items) used |= item.mode.value_or(0);
+    result_.folder_mode = 0700;
+    if ((used & 0070) != 0 || !mount_group_.empty()) result_.folder_mode |= 0050;
+    if ((used & 0007) != 0) result_.folder_mode |= 0005;
+  }
+
+  const std::map<std::string, std::string>& attributes_;
+  const std::string_view mount_group_;
+  VolumeAttributes result_;
+  std::vector<std::string> errors_;
+};
+
+}  // namespace
+
+std::string StoreName::ToString() const {
+  return (cluster ? "ClusterSecretStore " : "SecretStore ") + name;
+}
+
+Result<VolumeAttributes> ParseVolumeAttributes(const std::map<std::string, std::string>& attributes,
+                                               std::string_view volume_mount_group) {
+  return Reader(attributes, volume_mount_group).Read();
+}
+
+}  // namespace escagent::volume

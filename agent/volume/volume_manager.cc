@@ -1,0 +1,300 @@
+#include "agent/volume/volume_manager.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <string_view>
+#include <utility>
+
+#include "agent/volume/target_folder.h"
+#include "base/log.h"
+#include "base/unique_fd.h"
+
+namespace escagent::volume {
+namespace {
+
+// The one mount option that kubelet gives an inline volume (CSIDriver.spec.seLinuxMount).
+Result<std::string> SelinuxContext(const std::vector<std::string>& mount_flags) {
+  constexpr std::string_view kContext = "context=";
+  std::string context;
+  for (const std::string& flag : mount_flags) {
+    if (flag.starts_with(kContext)) {
+      context = flag.substr(kContext.size());
+    } else if (flag != "ro") {
+      return InvalidArgument("mount_flags: only context= and ro are supported");
+    }
+  }
+  return context;
+}
+
+Result<VolumeIdentity> ReadRequest(csi::PublishRequest request) {
+  ESC_RETURN_IF_ERROR(ValidateTarget(request.target_path));
+  VolumeIdentity identity;
+  ESC_ASSIGN_OR_RETURN(identity.attributes,
+                       ParseVolumeAttributes(request.attributes, request.volume_mount_group));
+  ESC_ASSIGN_OR_RETURN(identity.selinux_context, SelinuxContext(request.mount_flags));
+  identity.volume_id = std::move(request.volume_id);
+  identity.target = std::move(request.target_path);
+  identity.pod = std::move(request.pod);
+  return identity;
+}
+
+bool SamePod(const csi::PodInfo& a, const csi::PodInfo& b) {
+  return a.name == b.name && a.namespace_name == b.namespace_name && a.uid == b.uid &&
+         a.service_account == b.service_account;
+}
+
+// CSI's answers to a second publish of a volume (reference/csi-contract.md 1.2). Tokens are not
+// compared: kubelet sends new ones each time.
+Status CheckSameRequest(const VolumeIdentity& mounted, const VolumeIdentity& wanted) {
+  const std::string volume = "volume " + mounted.volume_id + ": ";
+  if (mounted.target != wanted.target) {
+    return FailedPrecondition(volume + "is published at " + mounted.target +
+                              " already, and can be at one path only");
+  }
+  std::string difference;
+  if (!SamePod(mounted.pod, wanted.pod)) difference = "pod";
+  if (mounted.attributes != wanted.attributes) difference = "attributes or fsGroup";
+  if (mounted.selinux_context != wanted.selinux_context) difference = "mount flags";
+  if (difference.empty()) return {};
+  return MakeError(Code::kAlreadyExists,
+                   volume + "is published at this path with other " + difference + " already");
+}
+
+// What a failed repair of a dead mount answers: an error after which kubelet tries again and
+// leaves the folder alone (final and transient errors: reference/csi-contract.md 1.4).
+Error ForRepair(Error error) {
+  error = Annotate(std::move(error), "repair the dead mount of this volume");
+  error.code = Code::kUnavailable;
+  return error;
+}
+
+// The request has failed already; that something could not be undone is only worth a line.
+void LogFailedUndo(const Status& status, const VolumeIdentity& identity) {
+  if (status) return;
+  LogError("failed publish could not be undone", {{log_key::kVolume, identity.volume_id},
+                                                  {log_key::kTarget, identity.target},
+                                                  {log_key::kError, status.error()}});
+}
+
+}  // namespace
+
+VolumeManager::VolumeManager(Options options, store::StoreRegistry& stores,
+                             cache::EnvironmentCache& cache, fuse::Mounter& mounter, Clock& clock,
+                             ApiFactory api_factory)
+    : options_(std::move(options)),
+      mounter_(mounter),
+      clock_(clock),
+      sources_(stores, cache, std::move(api_factory)),
+      reconciler_({.retry_interval = options_.retry_interval, .observer = options_.observer},
+                  sources_, clock, [this] { return Volumes(); }) {}
+
+VolumeManager::~VolumeManager() { Shutdown(); }
+
+Status VolumeManager::Publish(csi::PublishRequest request) {
+  ESC_ASSIGN_OR_RETURN(const OperationGate::Pass pass,
+                       gate_.Enter(request.volume_id, options_.patience));
+  if (stop_.stop_requested()) return Unavailable("publish volume: the agent is stopping");
+  const Clock::TimePoint start = clock_.Now();
+  const std::string volume_id = request.volume_id;
+  const bool known = Find(volume_id) != nullptr;
+  Result<VolumeIdentity> identity = ReadRequest(std::move(request));
+  const Status status = identity ? DoPublish(*std::move(identity))
+                                 : Status(std::unexpected(std::move(identity).error()));
+  Observe(known ? VolumeEvent::Kind::kRepublish : VolumeEvent::Kind::kPublish, volume_id, status,
+          start);
+  return status;
+}
+
+Status VolumeManager::DoPublish(VolumeIdentity identity) {
+  if (const VolumePointer volume = Find(identity.volume_id)) return Republish(*volume, identity);
+  ESC_RETURN_IF_ERROR(CheckTargetIsFree(identity.volume_id, identity.target));
+  ESC_ASSIGN_OR_RETURN(const bool is_mount_point,
+                       mounter_.IsMountPoint(MountPointOf(identity.target)));
+  Status status = PublishNew(std::move(identity), is_mount_point);
+  if (status || !is_mount_point) return status;
+  return std::unexpected(ForRepair(std::move(status).error()));
+}
+
+Status VolumeManager::PublishNew(VolumeIdentity identity, bool is_mount_point) {
+  ESC_ASSIGN_OR_RETURN(const VolumeSource source,
+                       sources_.Find(identity.pod.namespace_name, identity.attributes.store));
+  const auto volume = std::make_shared<Volume>(
+      std::move(identity), SourceName{source.store_name, source.key.ref.ToString()}, clock_,
+      options_.observer);
+  ESC_RETURN_IF_ERROR(SubscribeNew(*volume, source));
+  ESC_ASSIGN_OR_RETURN(const bool created, MountVolume(*volume, is_mount_point));
+  if (Status registered = Register(volume); !registered) {
+    LogFailedUndo(volume->Unmount(), volume->identity());
+    if (created) LogFailedUndo(RemoveTarget(volume->identity().target), volume->identity());
+    return registered;
+  }
+  // For what changed between the rendering and here, when the callback had no mount to show it.
+  volume->Refresh();
+  if (volume->NextTry()) reconciler_.Wake();
+  return {};
+}
+
+Status VolumeManager::Republish(Volume& volume, const VolumeIdentity& wanted) {
+  ESC_RETURN_IF_ERROR(CheckSameRequest(volume.identity(), wanted));
+  if (!volume.Served()) {
+    const Clock::TimePoint start = clock_.Now();
+    Result<bool> mounted = MountVolume(volume, /*is_mount_point=*/true);
+    const Status status = mounted ? Status() : std::unexpected(std::move(mounted).error());
+    Observe(VolumeEvent::Kind::kRestack, wanted.volume_id, status, start);
+    if (!status) return std::unexpected(ForRepair(status.error()));
+  }
+  reconciler_.Check(wanted.volume_id);
+  return {};
+}
+
+Status VolumeManager::SubscribeNew(Volume& volume, const VolumeSource& source) const {
+  // The volume outlives its subscription and every callback of it (Volume::Stop).
+  Result<cache::Subscription> subscription = sources_.Subscribe(
+      source, volume.identity().attributes, [refresh = &volume] { refresh->Refresh(); },
+      stop_.get_token());
+  if (subscription) {
+    volume.Adopt(*std::move(subscription), {source.store_name, source.key.ref.ToString()});
+    return {};
+  }
+  const bool awaited =
+      volume.identity().attributes.optional && subscription.error().code == Code::kNotFound;
+  if (!awaited) return std::unexpected(std::move(subscription).error());
+  reconciler_.RetryLater(volume, std::nullopt);
+  return {};
+}
+
+Result<bool> VolumeManager::MountVolume(Volume& volume, bool is_mount_point) {
+  const VolumeIdentity& identity = volume.identity();
+  ESC_ASSIGN_OR_RETURN(Volume::Rendering rendering, volume.Prepare());
+  ESC_ASSIGN_OR_RETURN(const bool created, CreateTarget(identity.target, is_mount_point));
+  fuse::MountOptions options;
+  options.mountpoint = MountPointOf(identity.target);
+  options.cache = identity.attributes.cache;
+  options.selinux_context = identity.selinux_context;
+  auto mount = mounter_.Mount(options, rendering.spec);
+  if (!mount) {
+    if (created) LogFailedUndo(RemoveTarget(identity.target), identity);
+    return std::unexpected(std::move(mount).error());
+  }
+  volume.SetMounted(*std::move(mount), std::move(rendering));
+  return created;
+}
+
+Status VolumeManager::Unpublish(const std::string& volume_id, const std::string& target_path) {
+  ESC_RETURN_IF_ERROR(ValidateTarget(target_path));
+  ESC_ASSIGN_OR_RETURN(const OperationGate::Pass pass, gate_.Enter(volume_id, options_.patience));
+  const Clock::TimePoint start = clock_.Now();
+  const Status status = DoUnpublish(volume_id, target_path);
+  Observe(VolumeEvent::Kind::kUnpublish, volume_id, status, start);
+  return status;
+}
+
+// The volume is forgotten last, so that after a failure it is still known and served as far as it
+// can be, and the next Unpublish begins again.
+Status VolumeManager::DoUnpublish(const std::string& volume_id, const std::string& target) {
+  ESC_RETURN_IF_ERROR(CheckTargetIsFree(volume_id, target));
+  VolumePointer volume = Find(volume_id);
+  // At another path: that one stays.
+  if (volume != nullptr && volume->identity().target != target) volume = nullptr;
+  if (volume != nullptr) ESC_RETURN_IF_ERROR(volume->Unmount());
+  ESC_RETURN_IF_ERROR(mounter_.UnmountAll(MountPointOf(target)));
+  ESC_RETURN_IF_ERROR(RemoveTarget(target));
+  if (volume == nullptr) return {};
+  {
+    MutexLock lock(mutex_);
+    volumes_.erase(volume_id);
+  }
+  volume->Stop();
+  return {};
+}
+
+Result<csi::VolumeStats> VolumeManager::Stats(const std::string& volume_id,
+                                              const std::string& volume_path) {
+  const VolumePointer volume = Find(volume_id);
+  if (volume == nullptr || volume->identity().target != volume_path) {
+    return NotFound("volume " + volume_id + ": is not published at this volume_path");
+  }
+  csi::VolumeStats stats = volume->GetStats(options_.max_stale);
+  const Result<bool> is_mount_point = mounter_.IsMountPoint(MountPointOf(volume_path));
+  if (is_mount_point && !*is_mount_point && !stats.abnormal) {
+    stats.abnormal = true;
+    stats.condition = "nothing is mounted at the target path; restart the pod";
+  }
+  return stats;
+}
+
+Status VolumeManager::Healthy() {
+  const UniqueFd device(open(options_.fuse_device.c_str(), O_RDWR | O_CLOEXEC));
+  if (device) return {};
+  const int error = errno;
+  return FailedPrecondition(
+      ErrnoError(error, "open " + options_.fuse_device).error().message +
+      "; volumes cannot be served without it: load the fuse module, give the container the device");
+}
+
+void VolumeManager::Reconcile() { reconciler_.Reconcile(Volumes(), stop_.get_token()); }
+
+std::vector<VolumeStatus> VolumeManager::List() const {
+  std::vector<VolumeStatus> list;
+  for (const VolumePointer& volume : Volumes()) {
+    list.push_back(volume->GetStatus(options_.max_stale));
+  }
+  return list;
+}
+
+void VolumeManager::Shutdown() {
+  std::map<std::string, VolumePointer> volumes;
+  {
+    MutexLock lock(mutex_);
+    // With the lock, so that no volume is registered afterwards.
+    stop_.request_stop();
+    std::swap(volumes, volumes_);
+  }
+  reconciler_.Stop();
+  for (const auto& [id, volume] : volumes) volume->Stop();
+}
+
+VolumeManager::VolumePointer VolumeManager::Find(const std::string& volume_id) const {
+  MutexLock lock(mutex_);
+  const auto it = volumes_.find(volume_id);
+  return it == volumes_.end() ? nullptr : it->second;
+}
+
+Status VolumeManager::Register(VolumePointer volume) {
+  MutexLock lock(mutex_);
+  if (stop_.stop_requested()) return Unavailable("publish volume: the agent is stopping");
+  volumes_.emplace(volume->identity().volume_id, std::move(volume));
+  return {};
+}
+
+Status VolumeManager::CheckTargetIsFree(const std::string& volume_id,
+                                        const std::string& target) const {
+  MutexLock lock(mutex_);
+  for (const auto& [id, volume] : volumes_) {
+    if (id != volume_id && volume->identity().target == target) {
+      return FailedPrecondition("volume " + volume_id + ": volume " + id +
+                                " is published at this target_path");
+    }
+  }
+  return {};
+}
+
+Reconciler::VolumeList VolumeManager::Volumes() const {
+  MutexLock lock(mutex_);
+  Reconciler::VolumeList list;
+  list.reserve(volumes_.size());
+  for (const auto& [id, volume] : volumes_) list.push_back(volume);
+  return list;
+}
+
+void VolumeManager::Observe(VolumeEvent::Kind kind, const std::string& volume_id,
+                            const Status& status, Clock::TimePoint start) const {
+  if (!options_.observer) return;
+  VolumeEvent event{.kind = kind, .volume_id = volume_id, .error = std::nullopt};
+  if (!status) event.error = status.error();
+  event.duration = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Now() - start);
+  options_.observer(event);
+}
+
+}  // namespace escagent::volume

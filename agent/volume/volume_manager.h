@@ -1,0 +1,121 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "agent/cache/environment_cache.h"
+#include "agent/store/store_registry.h"
+#include "agent/volume/operation_gate.h"
+#include "agent/volume/reconciler.h"
+#include "agent/volume/volume.h"
+#include "agent/volume/volume_source.h"
+#include "agent/volume/volume_status.h"
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "csi/volume_service.h"
+#include "fuse/volume.h"
+
+namespace escagent::volume {
+
+// The volumes of this node: what CSI asks for, made of stores (which environment, as whom), the
+// cache (its values), the renderer (what the files are) and the mounter (show them).
+//
+// Operations on one volume come one after the other, those on different volumes side by side; no
+// lock is held while ESC, the kernel or a store is asked. Borrows everything it is given, which
+// must outlive it.
+//
+// Rules that come from kubelet (reference/csi-contract.md 1.4, 1.8, 1.9):
+// - A publish of a mounted volume is cheap and OK whatever ESC says. It only has the volume checked
+//   in the background, where a changed token or store leads to a new subscription.
+// - A target where something is mounted that this manager does not serve (an agent before this one
+//   died), or does not serve any more, gets a new mount on top. Unmounting the dead one first would
+//   cut off the running pods for good: with mountPropagation: HostToContainer they see the mount
+//   that was stacked, but not one that was replaced. If that fails, the answer is UNAVAILABLE,
+//   since kubelet removes the folder of a volume after any other error.
+// - Unpublish unmounts until nothing is mounted at the target, or the pod never goes away.
+class VolumeManager final : public csi::VolumeService {
+ public:
+  struct Options {
+    // From where on values are called stale in a volume's condition.
+    std::chrono::milliseconds max_stale{std::chrono::hours(24)};
+    // How soon a store or an optional environment that failed is asked again, when the volume has
+    // no refreshInterval of its own.
+    std::chrono::milliseconds retry_interval{10000};
+    // How long a second operation on a volume waits for the first one, in real time.
+    std::chrono::milliseconds patience{1000};
+    // Without it no volume can be served.
+    std::string fuse_device = "/dev/fuse";
+    // May be empty.
+    VolumeObserver observer;
+  };
+
+  VolumeManager(Options options, store::StoreRegistry& stores, cache::EnvironmentCache& cache,
+                fuse::Mounter& mounter, Clock& clock, ApiFactory api_factory);
+  // Shutdown.
+  ~VolumeManager() override;
+  VolumeManager(const VolumeManager&) = delete;
+  VolumeManager& operator=(const VolumeManager&) = delete;
+
+  Status Publish(csi::PublishRequest request) override EXCLUDES(mutex_);
+  Status Unpublish(const std::string& volume_id, const std::string& target_path) override
+      EXCLUDES(mutex_);
+  Result<csi::VolumeStats> Stats(const std::string& volume_id,
+                                 const std::string& volume_path) override EXCLUDES(mutex_);
+  Status Healthy() override;
+
+  // Asks every volume's store again, on the calling thread, and subscribes anew where the answer
+  // changed. For when store or token files changed, and now and then.
+  void Reconcile() EXCLUDES(mutex_);
+
+  // Ordered by volume id.
+  std::vector<VolumeStatus> List() const EXCLUDES(mutex_);
+
+  // Refuses new publishes, ends those that wait for ESC, and stops serving. The mounts stay: the
+  // next agent's publish stacks its own on top, while an unmount would leave running pods an empty
+  // folder. Only the first call does something.
+  void Shutdown() EXCLUDES(mutex_);
+
+ private:
+  using VolumePointer = std::shared_ptr<Volume>;
+
+  Status DoPublish(VolumeIdentity identity) EXCLUDES(mutex_);
+  Status PublishNew(VolumeIdentity identity, bool is_mount_point) EXCLUDES(mutex_);
+  Status Republish(Volume& volume, const VolumeIdentity& wanted);
+  // Subscribes the volume; OK without a subscription when it is optional and there is nothing yet.
+  Status SubscribeNew(Volume& volume, const VolumeSource& source) const;
+  // Creates the target folder and mounts the volume there; removes the folder again when that
+  // fails. The result is whether the folder was created.
+  Result<bool> MountVolume(Volume& volume, bool is_mount_point);
+  Status DoUnpublish(const std::string& volume_id, const std::string& target) EXCLUDES(mutex_);
+
+  VolumePointer Find(const std::string& volume_id) const EXCLUDES(mutex_);
+  // Adds the volume to the map, unless the agent stops.
+  Status Register(VolumePointer volume) EXCLUDES(mutex_);
+  // FAILED_PRECONDITION when another volume is published there.
+  Status CheckTargetIsFree(const std::string& volume_id, const std::string& target) const
+      EXCLUDES(mutex_);
+  Reconciler::VolumeList Volumes() const EXCLUDES(mutex_);
+  void Observe(VolumeEvent::Kind kind, const std::string& volume_id, const Status& status,
+               Clock::TimePoint start) const;
+
+  const Options options_;
+  fuse::Mounter& mounter_;
+  Clock& clock_;
+  const SourceFinder sources_;
+  std::stop_source stop_;
+  OperationGate gate_;
+
+  mutable Mutex mutex_;
+  std::map<std::string, VolumePointer> volumes_ GUARDED_BY(mutex_);
+
+  // Last: its thread uses everything above.
+  Reconciler reconciler_;
+};
+
+}  // namespace escagent::volume

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "agent/cache/environment_cache.h"
+#include "agent/store/store_registry.h"
+#include "agent/volume/volume_attributes.h"
+#include "base/result.h"
+#include "esc/api.h"
+
+namespace escagent::volume {
+
+// How to reach ESC with a store's address and token.
+using ApiFactory = std::function<std::shared_ptr<esc::Api>(const store::ResolvedStore&)>;
+
+// Where a volume's values come from now: a store's answer, as the cache needs it.
+struct VolumeSource {
+  std::string store_name;  // for messages
+  cache::EnvironmentKey key;
+  std::shared_ptr<esc::Api> api;
+};
+
+// Asks stores and the cache on behalf of volumes. Borrows both; thread-safe.
+class SourceFinder {
+ public:
+  SourceFinder(store::StoreRegistry& stores, cache::EnvironmentCache& cache,
+               ApiFactory api_factory);
+
+  // The store's own errors: NOT_FOUND, PERMISSION_DENIED, UNAUTHENTICATED.
+  Result<VolumeSource> Find(const std::string& namespace_name, const StoreName& store) const;
+
+  // Blocks while the environment is opened, if it is not in the cache. ESC being slow
+  // (DEADLINE_EXCEEDED) is UNAVAILABLE like ESC being down, so that kubelet tries again.
+  Result<cache::Subscription> Subscribe(const VolumeSource& source,
+                                        const VolumeAttributes& attributes,
+                                        std::function<void()> on_change,
+                                        std::stop_token stop) const;
+
+ private:
+  store::StoreRegistry& stores_;
+  cache::EnvironmentCache& cache_;
+  const ApiFactory api_factory_;
+};
+
+}  // namespace escagent::volume

@@ -1,0 +1,74 @@
+#include "agent/volume/target_folder.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "tests/unit/volume/temp_folder.h"
+
+namespace escagent::volume {
+namespace {
+
+TEST(TargetFolderTest, OnlyCleanAbsolutePathsAreTargets) {
+  EXPECT_TRUE(ValidateTarget("/var/lib/kubelet/pods/u/volumes/kubernetes.io~csi/v/mount"));
+  for (const std::string& path :
+       {std::string(), std::string("/"), std::string("a/b"), std::string("/a/../b"),
+        std::string("/a/./b"), std::string("/a//b"), std::string("/a/"), std::string("/.."),
+        std::string("/a\0b", 4), "/" + std::string(5000, 'a')}) {
+    const Status status = ValidateTarget(path);
+    ASSERT_FALSE(status) << path;
+    EXPECT_EQ(status.error().code, Code::kInvalidArgument);
+  }
+}
+
+TEST(TargetFolderTest, IsCreatedAndRemoved) {
+  const TempFolder folder;
+  const std::string target = folder.path() + "/mount";
+  auto created = CreateTarget(target, false);
+  ASSERT_TRUE(created);
+  EXPECT_TRUE(*created);
+  struct stat status{};
+  ASSERT_EQ(stat(target.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0027U, 0U);
+
+  created = CreateTarget(target, false);
+  ASSERT_TRUE(created);
+  EXPECT_FALSE(*created);
+
+  EXPECT_TRUE(RemoveTarget(target));
+  EXPECT_FALSE(std::filesystem::exists(target));
+  EXPECT_TRUE(RemoveTarget(target));
+}
+
+TEST(TargetFolderTest, WhatIsNotOursStays) {
+  const TempFolder folder;
+  const std::string file = folder.path() + "/file";
+  std::ofstream(file) << "x";
+  const auto created = CreateTarget(file, false);
+  ASSERT_FALSE(created);
+  EXPECT_EQ(created.error().code, Code::kFailedPrecondition);
+  EXPECT_FALSE(RemoveTarget(file));
+
+  const Status removed = RemoveTarget(folder.path());
+  ASSERT_FALSE(removed);
+  EXPECT_EQ(removed.error().code, Code::kFailedPrecondition);
+  EXPECT_TRUE(std::filesystem::exists(file));
+
+  const auto without_parent = CreateTarget(folder.path() + "/no/mount", false);
+  ASSERT_FALSE(without_parent);
+  EXPECT_EQ(without_parent.error().code, Code::kFailedPrecondition);
+}
+
+TEST(TargetFolderTest, TheMountPointHasNoSymbolicLinksAboveIt) {
+  const TempFolder folder;
+  std::filesystem::create_directory(folder.path() + "/real");
+  std::filesystem::create_directory_symlink(folder.path() + "/real", folder.path() + "/link");
+  EXPECT_EQ(MountPointOf(folder.path() + "/link/mount"), folder.path() + "/real/mount");
+  EXPECT_EQ(MountPointOf(folder.path() + "/gone/mount"), folder.path() + "/gone/mount");
+}
+
+}  // namespace
+}  // namespace escagent::volume
