@@ -17,11 +17,22 @@ void CallQueue::Start() {
 }
 
 void CallQueue::Stop() {
+  {
+    // gRPC aborts when an answer is written after the queue's shutdown, and Server::Shutdown does
+    // not wait for handlers whose caller is gone.
+    MutexLock lock(mutex_);
+    while (calls_ > 0) none_left_.Wait(mutex_);
+  }
   queue_->Shutdown();
   threads_.clear();
-  // What the threads did not get to (or all of it, when they never started). gRPC aborts when a
-  // queue is destroyed with events in it.
+  // gRPC aborts, too, when a queue is destroyed that was not read to its end.
   Run();
+}
+
+void CallQueue::Count(int change) {
+  MutexLock lock(mutex_);
+  calls_ += change;
+  if (calls_ == 0) none_left_.NotifyAll();
 }
 
 void CallQueue::Run() {

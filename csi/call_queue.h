@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
+
 namespace escagent::csi {
 
 // What a handler knows of its call besides the request.
@@ -48,6 +50,7 @@ class CallQueue {
              Handler& handler,
              grpc::Status (Handler::*method)(const CallContext&, Request&, Response&)) {
     auto shared = std::make_shared<const Method<Request, Response>>(Method<Request, Response>{
+        *this,
         [&service, request_next, queue = queue_.get()](auto* context, auto* request,
                                                        auto* responder, void* tag) {
           (service.*request_next)(context, request, responder, queue, queue, tag);
@@ -59,20 +62,27 @@ class CallQueue {
   }
 
   void Start();
-  // Returns when every thread has ended. The server must have been shut down before.
+  // Returns when every call and every thread has ended. The server must have been shut down before.
   void Stop();
 
  private:
   // One call, from waiting for it to having answered it. Deletes itself; the tag in the queue.
   class Call {
    public:
-    virtual ~Call() = default;
+    explicit Call(CallQueue& owner) : owner_(owner) { owner_.Count(1); }
+    virtual ~Call() { owner_.Count(-1); }
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
     // `ok` is false when the server shut down before the call came.
     virtual void Proceed(bool ok) = 0;
+
+   private:
+    CallQueue& owner_;
   };
 
   template <class Request, class Response>
   struct Method {
+    CallQueue& owner;
     std::function<void(grpc::ServerContext*, Request*, grpc::ServerAsyncResponseWriter<Response>*,
                        void* tag)>
         await;
@@ -92,8 +102,8 @@ class CallQueue {
 
     void Proceed(bool ok) override {
       if (answered_) {
-        // While this call lives, the server cannot have finished shutting down, and so the queue
-        // is still open for the next one.
+        // While this call lives, Stop keeps the queue open. When the server has shut down, the new
+        // one is told so at once.
         Await(method_);
         delete this;
       } else if (!ok) {
@@ -108,7 +118,8 @@ class CallQueue {
     }
 
    private:
-    explicit UnaryCall(MethodPtr method) : method_(std::move(method)), responder_(&context_) {}
+    explicit UnaryCall(MethodPtr method)
+        : Call(method->owner), method_(std::move(method)), responder_(&context_) {}
 
     const MethodPtr method_;
     grpc::ServerContext context_;
@@ -118,11 +129,17 @@ class CallQueue {
   };
 
   void Run();
+  void Count(int change);
 
   const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   const char* const thread_name_;
   const int thread_count_;
   std::vector<std::jthread> threads_;
+
+  Mutex mutex_;
+  CondVar none_left_;
+  // Calls that exist, in whatever state.
+  int calls_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace escagent::csi

@@ -1,5 +1,6 @@
 #include "csi/server.h"
 
+#include <grpc/grpc.h>
 #include <grpc/support/log.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
@@ -87,8 +88,12 @@ class Server::Impl {
 
  private:
   Status StartGrpc() {
-    static std::once_flag log_once;
-    std::call_once(log_once, [] { gpr_set_log_function(LogFromGrpc); });
+    static std::once_flag once;
+    std::call_once(once, [] {
+      gpr_set_log_function(LogFromGrpc);
+      // Never shut down again: the library's shutdown can wait ten seconds for its own poller.
+      grpc_init();
+    });
 
     grpc::ServerBuilder builder;
     builder.SetMaxReceiveMessageSize(kMaxReceiveBytes);

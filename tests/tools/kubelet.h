@@ -70,16 +70,16 @@ class Kubelet {
   Result<std::string> Publish(const std::string& endpoint, const InlineVolume& volume);
   // Also removes what kubelet itself put around the volume.
   Status Unpublish(const std::string& endpoint, const InlineVolume& volume);
-  Result<csi::v1::NodeGetVolumeStatsResponse> Stats(const std::string& endpoint,
-                                                    const InlineVolume& volume);
+  Result<::csi::v1::NodeGetVolumeStatsResponse> Stats(const std::string& endpoint,
+                                                      const InlineVolume& volume);
   Status Probe(const std::string& endpoint);
 
   // "csi-" and the hex SHA-256 of pod uid and volume name.
   static std::string VolumeId(const InlineVolume& volume);
   std::string TargetPath(const InlineVolume& volume) const;
   // The request of Publish; `mount_group`: whether the driver has VOLUME_MOUNT_GROUP.
-  csi::v1::NodePublishVolumeRequest PublishRequest(const InlineVolume& volume,
-                                                   bool mount_group) const;
+  ::csi::v1::NodePublishVolumeRequest PublishRequest(const InlineVolume& volume,
+                                                     bool mount_group) const;
 
  private:
   void Say(const std::string& text) const;
