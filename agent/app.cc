@@ -109,10 +109,10 @@ class App::Impl {
 
   Status StartListeners() {
     if (!options_.admin_socket.empty()) {
-      ESC_ASSIGN_OR_RETURN(admin_, status::AdminServer::Start(
-                                       options_.admin_socket, [this](std::string_view request) {
-                                         return AnswerAdmin(request);
-                                       }));
+      ESC_ASSIGN_OR_RETURN(admin_, status::AdminServer::Start(options_.admin_socket,
+                                                              [this](std::string_view request) {
+                                                                return AnswerAdmin(request);
+                                                              }));
     }
     if (!options_.http_listen) return {};
     status::HttpServer::Options http;
@@ -124,8 +124,8 @@ class App::Impl {
     http.status_json = [this] { return DumpJson(ToJson(MakeReport()), 2) + "\n"; };
     http.status_page = [this] { return ToHtml(MakeReport()); };
     ESC_ASSIGN_OR_RETURN(http_, status::HttpServer::Start(std::move(http)));
-    LogInfo("http listening", {{log_key::kAddress, options_.http_listen->host + ":" +
-                                                       std::to_string(http_->port())}});
+    LogInfo("http listening", {{log_key::kAddress,
+                                options_.http_listen->host + ":" + std::to_string(http_->port())}});
     return {};
   }
 

@@ -55,7 +55,8 @@ Result<Credentials> FindCredentials(const std::string& esc_url, const std::strin
     if (!text) {
       return MakeError(Code::kUnauthenticated,
                        "find an access token: set PULUMI_ACCESS_TOKEN or --token-file, or run "
-                       "`pulumi login` (no " + path + ")");
+                       "`pulumi login` (no " +
+                           path + ")");
     }
     ESC_ASSIGN_OR_RETURN(nlohmann::json login, ParseJson(text->Reveal(), path));
     if (found.esc_url.empty()) found.esc_url = TextMember(login, "current");

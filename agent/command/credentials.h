@@ -14,7 +14,8 @@ struct Credentials {
 };
 
 // Reads what the flags, the environment and Pulumi's own login left. `esc_url` and `token_file` are
-// the flags' values, empty when unset; an empty URL means the one logged in to, else Pulumi's cloud.
+// the flags' values, empty when unset; an empty URL means the one logged in to, else Pulumi's
+// cloud.
 //
 // The stored login is {"current": URL, "accessTokens": {URL: token}} in
 // $PULUMI_CREDENTIALS_PATH/credentials.json, $PULUMI_HOME/credentials.json or

@@ -71,8 +71,9 @@ void AddEval(CLI::App& app, int& exit_code) {
       app.add_subcommand("eval", "Evaluate an environment definition offline, print JSON");
   auto arguments = std::make_shared<EvalArguments>();
   command->add_option("file", arguments->file, "The definition, a YAML file")->required();
-  command->add_option("--imports", arguments->imports,
-                      "Where imported environments are: DIR/project/env.yaml (default: beside FILE)");
+  command->add_option(
+      "--imports", arguments->imports,
+      "Where imported environments are: DIR/project/env.yaml (default: beside FILE)");
   command->add_flag("--show-secrets", arguments->show_secrets, "Print secrets instead of [secret]");
   command->callback([arguments, &exit_code] { exit_code = Eval(*arguments); });
 }

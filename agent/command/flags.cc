@@ -1,8 +1,8 @@
 #include "agent/command/flags.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
-#include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <utility>
 
@@ -95,7 +95,8 @@ void FlagSet::ReadConfig(const std::string& path, std::map<std::string, std::str
   const Result<YAML::Node> document = ParseYaml(text->Reveal(), path);
   if (!document) return AddError("--config: " + document.error().message);
   if (document->IsNull()) return;
-  if (!document->IsMap()) return AddError("--config: " + path + ": must be a mapping of flag names");
+  if (!document->IsMap())
+    return AddError("--config: " + path + ": must be a mapping of flag names");
   std::vector<std::string_view> known;
   for (const auto& entry : entries_) known.push_back(entry->flag.name);
   for (const auto& member : *document) {

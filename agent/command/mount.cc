@@ -32,9 +32,7 @@ namespace {
 std::vector<Flag> MountFlags() {
   return {
       {.name = "path", .help = "ESC property path of the part to mount", .fallback = ""},
-      {.name = "format",
-       .help = "files, json, yaml, dotenv or properties",
-       .fallback = "files"},
+      {.name = "format", .help = "files, json, yaml, dotenv or properties", .fallback = "files"},
       {.name = "file-name", .help = "the file's name in a single-file format", .fallback = ""},
       {.name = "mode", .help = "octal mode of the files", .fallback = "0400"},
       {.name = "refresh-interval", .help = "how often to look for changes", .fallback = "10s"},
@@ -81,11 +79,12 @@ class Session {
     ESC_ASSIGN_OR_RETURN(const cache::Subscription subscription, cache.Subscribe(request));
     shown_ = subscription.Status().snapshot;
     ESC_ASSIGN_OR_RETURN(const fuse::VolumeSpec spec, volume::Render(shown_, attributes_));
-    const fuse::MountOptions options{.mountpoint = folder_, .cache = attributes_.cache};
+    const fuse::MountOptions options{
+        .mountpoint = folder_, .cache = attributes_.cache, .selinux_context = ""};
     ESC_ASSIGN_OR_RETURN(const auto mounted, mounter.Mount(options, spec));
     Print("mounted " + CountedFiles(spec) + Revision(subscription) + " at " + folder_ +
-          "; looking for changes every " +
-          FormatDuration(*request.interval) + "; Ctrl-C unmounts\n");
+          "; looking for changes every " + FormatDuration(*request.interval) +
+          "; Ctrl-C unmounts\n");
     while (Signals::WaitOr(changed.Get()) == 0) {
       eventfd_t ignored = 0;
       eventfd_read(changed.Get(), &ignored);

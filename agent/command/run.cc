@@ -1,7 +1,7 @@
 #include "agent/command/run.h"
 
-#include <atomic>
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <memory>
@@ -62,9 +62,7 @@ std::vector<Flag> RunFlags() {
       {.name = "max-stale",
        .help = "how long the last good values may be given to new pods while ESC is away",
        .fallback = "24h"},
-      {.name = "stores",
-       .help = "folder with (Cluster)SecretStore YAML files",
-       .fallback = ""},
+      {.name = "stores", .help = "folder with (Cluster)SecretStore YAML files", .fallback = ""},
       {.name = "mirror",
        .help = "mirror into Kubernetes Secrets: auto, on or off (this version has no mirror)",
        .fallback = "auto"},

@@ -23,8 +23,7 @@ std::vector<Flag> AdminFlags() {
 
 // The answer, or the error it carries.
 Result<json> Ask(const std::string& socket, const std::string& request) {
-  ESC_ASSIGN_OR_RETURN(const std::string text,
-                       status::AskAgent(socket, request, kAnswerTimeout));
+  ESC_ASSIGN_OR_RETURN(const std::string text, status::AskAgent(socket, request, kAnswerTimeout));
   ESC_ASSIGN_OR_RETURN(json answer, ParseJson(text, "the agent's answer"));
   if (!answer.is_object()) return Internal("read the agent's answer: not a JSON object");
   if (answer.contains("error")) return FailedPrecondition(answer["error"].get<std::string>());
@@ -49,8 +48,8 @@ std::string Describe(const json& report) {
   const json& agent = report["agent"];
   std::string out = "esc-agent " + Text(agent, "version") + " on node " + Text(agent, "node") +
                     ", driver " + Text(agent, "driver") +
-                    (agent.value("registered", false) ? ", registered with kubelet" :
-                                                        ", not registered with kubelet") +
+                    (agent.value("registered", false) ? ", registered with kubelet"
+                                                      : ", not registered with kubelet") +
                     "\n";
   std::vector<std::vector<std::string>> environments = {
       {"ENVIRONMENT", "REVISION", "FRESH", "NEXT", "USERS", "ERROR"}};

@@ -79,8 +79,7 @@ Result<std::unique_ptr<AdminServer>> AdminServer::Start(const std::string& socke
       new AdminServer(socket_path, std::move(listener), std::move(wake), std::move(handler)));
 }
 
-AdminServer::AdminServer(std::string socket_path, UniqueFd listener, UniqueFd wake,
-                         Handler handler)
+AdminServer::AdminServer(std::string socket_path, UniqueFd listener, UniqueFd wake, Handler handler)
     : socket_path_(std::move(socket_path)),
       listener_(std::move(listener)),
       wake_(std::move(wake)),

@@ -53,9 +53,9 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(Options options) {
   AddPage(server, "/", "text/html; charset=utf-8", std::move(options.status_page));
 
   const char* host = options.host.c_str();
-  self->port_ = options.port == 0                           ? server.bind_to_any_port(host)
+  self->port_ = options.port == 0                         ? server.bind_to_any_port(host)
                 : server.bind_to_port(host, options.port) ? options.port
-                                                            : -1;
+                                                          : -1;
   if (self->port_ <= 0) {
     return Unavailable("listen on http://" + options.host + ":" + std::to_string(options.port) +
                        ": the address is in use or not this machine's; set --http-listen");

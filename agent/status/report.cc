@@ -158,12 +158,12 @@ std::string ToHtml(const Report& report) {
                                       {"Users", "subscribers"},
                                       {"Error", "error"}});
   out += "<h2>Volumes</h2>\n" + Table(data["volumes"], {{"Namespace", "namespace"},
-                                                         {"Pod", "pod"},
-                                                         {"Store", "store"},
-                                                         {"Environment", "environment"},
-                                                         {"Generation", "generation"},
-                                                         {"Mounted at", "mountedAt"},
-                                                         {"Condition", "condition"}});
+                                                        {"Pod", "pod"},
+                                                        {"Store", "store"},
+                                                        {"Environment", "environment"},
+                                                        {"Generation", "generation"},
+                                                        {"Mounted at", "mountedAt"},
+                                                        {"Condition", "condition"}});
   return out + "</body></html>\n";
 }
 

@@ -1,0 +1,218 @@
+#include "tests/system/testbed.h"
+
+#include <httplib.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <utility>
+
+namespace escagent::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::seconds;
+
+constexpr seconds kStartTimeout{20};
+
+[[noreturn]] void Die(const std::string& what) {
+  std::fprintf(stderr, "testbed: %s\n", what.c_str());
+  std::exit(1);
+}
+
+// The word after `prefix` in `text`, up to a character of `ends`.
+std::string Following(const std::string& text, const std::string& prefix, const char* ends) {
+  const std::size_t at = text.find(prefix);
+  if (at == std::string::npos) return "";
+  const std::size_t begin = at + prefix.size();
+  return text.substr(begin, text.find_first_of(ends, begin) - begin);
+}
+
+}  // namespace
+
+void EnterPrivateMountNamespace() {
+  if (geteuid() != 0 || access("/dev/fuse", R_OK | W_OK) != 0) {
+    std::printf("SKIPPED: needs root and /dev/fuse\n");
+    std::exit(77);
+  }
+  if (unshare(CLONE_NEWNS) != 0 ||
+      mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+    std::printf("SKIPPED: cannot make a mount namespace\n");
+    std::exit(77);
+  }
+}
+
+Testbed::Testbed(std::string bin) : bin_(std::move(bin)), token_("pul-testbed-token") {
+  std::string pattern = "/tmp/esc-testbed.XXXXXX";
+  if (mkdtemp(pattern.data()) == nullptr) Die("cannot make a temporary folder");
+  folder_ = pattern;
+  for (const char* name : {"/definitions", "/stores", "/kubelet/plugins_registry"}) {
+    fs::create_directories(folder_ + name);
+  }
+  WriteAll(folder_ + "/token", token_ + "\n");
+  kubelet_ = std::make_unique<Kubelet>(Kubelet::Options{.root = folder_ + "/kubelet",
+                                                        .driver_name = "csi.esc-agent.io",
+                                                        .node_name = "node-1",
+                                                        .say = {}});
+}
+
+Testbed::~Testbed() {
+  if (agent_ != nullptr) StopAgent();
+  StopDevServer();
+  for (const std::string& target : MountsBelow(folder_)) {
+    umount2(target.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
+  }
+  std::error_code ignored;
+  fs::remove_all(folder_, ignored);
+}
+
+void Testbed::WriteEnvironment(const std::string& name, const std::string& definition) const {
+  const fs::path path = folder_ + "/definitions/" + name + ".yaml";
+  fs::create_directories(path.parent_path());
+  WriteAll(path.string(), definition);
+}
+
+void Testbed::WriteClusterStore(const std::string& name, const std::string& environment) const {
+  std::istringstream parts(environment);
+  std::string organization;
+  std::string project;
+  std::string last;
+  std::getline(parts, organization, '/');
+  std::getline(parts, project, '/');
+  std::getline(parts, last);
+  WriteStoreFile(name + ".yaml",
+                 "apiVersion: external-secrets.io/v1\nkind: ClusterSecretStore\n"
+                 "metadata: {name: " +
+                     name +
+                     "}\nspec:\n  provider:\n"
+                     "    pulumi:\n      organization: " +
+                     organization + "\n      project: " + project + "\n      environment: " + last +
+                     "\n      accessToken: {secretRef: {name: \"file:" + folder_ + "/token\"}}\n");
+}
+
+void Testbed::WriteStoreFile(const std::string& file, const std::string& yaml) const {
+  WriteAll(folder_ + "/stores/" + file, yaml);
+}
+
+void Testbed::StartDevServer() {
+  const std::string listen = esc_url_.empty() ? "127.0.0.1:0" : esc_url_.substr(7);
+  dev_server_ = std::make_unique<Process>(
+      std::vector<std::string>{program(), "dev-server", "--definitions", folder_ + "/definitions",
+                               "--listen", listen},
+      std::map<std::string, std::string>{{"ESC_AGENT_TOKEN", token_}}, folder_ + "/dev-server");
+  if (!dev_server_->WaitForOutput("http://", kStartTimeout)) {
+    Die("the dev server did not start:\n" + dev_server_->Out() + dev_server_->Err());
+  }
+  esc_url_ = "http://" + Following(dev_server_->Out(), "http://", " \n,");
+}
+
+void Testbed::StopDevServer() {
+  if (dev_server_ == nullptr) return;
+  dev_server_->Signal(SIGTERM);
+  dev_server_->Wait(seconds(10));
+  dev_server_.reset();
+  fs::remove(folder_ + "/dev-server.out");
+}
+
+void Testbed::StartAgent(const std::vector<std::string>& flags) {
+  std::vector<std::string> argv = {program(),
+                                   "run",
+                                   "--node-name",
+                                   "node-1",
+                                   "--kubelet-dir",
+                                   folder_ + "/kubelet",
+                                   "--csi-endpoint",
+                                   "unix://" + endpoint(),
+                                   "--registration-socket",
+                                   registry() + "/csi.esc-agent.io-reg.sock",
+                                   "--admin-socket",
+                                   admin_socket(),
+                                   "--http-listen",
+                                   "127.0.0.1:0",
+                                   "--stores",
+                                   folder_ + "/stores",
+                                   "--esc-url",
+                                   esc_url_,
+                                   "--mirror",
+                                   "off"};
+  argv.insert(argv.end(), flags.begin(), flags.end());
+  agent_ = std::make_unique<Process>(argv, std::map<std::string, std::string>{},
+                                     folder_ + "/agent" + std::to_string(++agents_started_));
+  if (!agent_->WaitForOutput("http listening", kStartTimeout)) {
+    Die("the agent did not start:\n" + agent_->Out() + agent_->Err());
+  }
+}
+
+int Testbed::StopAgent() {
+  agent_->Signal(SIGTERM);
+  const int code = agent_->Wait(seconds(20));
+  agent_.reset();
+  return code;
+}
+
+std::string Testbed::Debug(const std::string& method, const std::string& path,
+                           const std::string& body) const {
+  httplib::Client client(esc_url_);
+  httplib::Request request;
+  request.method = method;
+  request.path = path;
+  request.body = body;
+  request.set_header("Content-Type", "application/json");
+  const httplib::Result answer = client.send(request);
+  if (!answer || answer->status >= 300) Die(method + " " + path + " at the dev server failed");
+  return answer->body;
+}
+
+int Testbed::RequestCount(const std::string& method) const {
+  const auto counters = nlohmann::json::parse(Debug("GET", "/debug/requests"));
+  int count = 0;
+  for (const auto& [route, n] : counters["routes"].items()) {
+    if (route.starts_with(method + " ")) count += n.get<int>();
+  }
+  return count;
+}
+
+InlineVolume Testbed::Volume(const std::string& pod,
+                             std::map<std::string, std::string> attributes) const {
+  InlineVolume volume;
+  volume.name = "esc";
+  volume.pod_name = pod;
+  volume.pod_namespace = "default";
+  volume.pod_uid = "uid-" + pod;
+  volume.attributes = std::move(attributes);
+  return volume;
+}
+
+std::string Testbed::AgentUrl() const {
+  const std::string line = Following(agent_->Err(), "\"http listening\"", "\n");
+  return "http://" + Following(line, "\"address\":\"", "\"");
+}
+
+std::string HttpGet(const std::string& url) {
+  const std::size_t path = url.find('/', 8);
+  httplib::Client client(url.substr(0, path));
+  const httplib::Result answer =
+      client.Get(path == std::string::npos ? std::string("/") : url.substr(path));
+  return answer ? answer->body : "";
+}
+
+std::vector<std::string> MountsBelow(const std::string& folder) {
+  std::vector<std::string> mounts;
+  std::ifstream file("/proc/self/mountinfo");
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream fields(line);
+    std::string field;
+    for (int i = 0; i < 5; ++i) fields >> field;
+    if (field.starts_with(folder + "/")) mounts.push_back(field);
+  }
+  return mounts;
+}
+
+}  // namespace escagent::testing
