@@ -14,6 +14,7 @@
 #include "base/mutex.h"
 #include "csi/acceptor.h"
 #include "csi/call_queue.h"
+#include "csi/grpc_event_engine.h"
 #include "csi/identity_service.h"
 #include "csi/node_service.h"
 #include "csi/proto/csi.grpc.pb.h"
@@ -91,6 +92,7 @@ class Server::Impl {
     static std::once_flag once;
     std::call_once(once, [] {
       gpr_set_log_function(LogFromGrpc);
+      GrpcEventEngine::Install();
       // Never shut down again: the library's shutdown can wait ten seconds for its own poller.
       grpc_init();
     });
