@@ -4,9 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
 #include <string_view>
-#include <system_error>
 
 #include "agent/volume/file_name.h"
 #include "base/strings.h"
@@ -25,13 +23,6 @@ Status ValidateTarget(const std::string& path) {
   if (clean) return {};
   return InvalidArgument("target_path " + QuoteForMessage(path) +
                          ": must be an absolute path without \".\", \"..\" and empty parts");
-}
-
-std::string MountPointOf(const std::string& target) {
-  const std::filesystem::path path(target);
-  std::error_code error;
-  const std::filesystem::path parent = std::filesystem::canonical(path.parent_path(), error);
-  return error ? target : (parent / path.filename()).string();
 }
 
 Result<bool> CreateTarget(const std::string& path, bool is_mount_point) {

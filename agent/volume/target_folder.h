@@ -13,10 +13,6 @@ namespace escagent::volume {
 // INVALID_ARGUMENT unless `path` is absolute, without "." and ".." and empty parts.
 Status ValidateTarget(const std::string& path);
 
-// The name under which /proc/self/mountinfo has what is mounted at `target`: symbolic links in the
-// parent are followed, the folder itself is not looked at. `target` when its parent does not exist.
-std::string MountPointOf(const std::string& target);
-
 // Creates the folder with mode 0750. True when it was created, false when it was there already.
 // `is_mount_point`: then what is there is a folder, without looking.
 Result<bool> CreateTarget(const std::string& path, bool is_mount_point);

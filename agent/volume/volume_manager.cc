@@ -109,8 +109,7 @@ Status VolumeManager::Publish(csi::PublishRequest request) {
 Status VolumeManager::DoPublish(VolumeIdentity identity) {
   if (const VolumePointer volume = Find(identity.volume_id)) return Republish(*volume, identity);
   ESC_RETURN_IF_ERROR(CheckTargetIsFree(identity.volume_id, identity.target));
-  ESC_ASSIGN_OR_RETURN(const bool is_mount_point,
-                       mounter_.IsMountPoint(MountPointOf(identity.target)));
+  ESC_ASSIGN_OR_RETURN(const bool is_mount_point, mounter_.IsMountPoint(identity.target));
   Status status = PublishNew(std::move(identity), is_mount_point);
   if (status || !is_mount_point) return status;
   return std::unexpected(ForRepair(std::move(status).error()));
@@ -143,6 +142,7 @@ Status VolumeManager::Republish(Volume& volume, const VolumeIdentity& wanted) {
     const Status status = mounted ? Status() : std::unexpected(std::move(mounted).error());
     Observe(VolumeEvent::Kind::kRestack, wanted.volume_id, status, start);
     if (!status) return std::unexpected(ForRepair(status.error()));
+    volume.Refresh();
   }
   reconciler_.Check(wanted.volume_id);
   return {};
@@ -169,7 +169,7 @@ Result<bool> VolumeManager::MountVolume(Volume& volume, bool is_mount_point) {
   ESC_ASSIGN_OR_RETURN(Volume::Rendering rendering, volume.Prepare());
   ESC_ASSIGN_OR_RETURN(const bool created, CreateTarget(identity.target, is_mount_point));
   fuse::MountOptions options;
-  options.mountpoint = MountPointOf(identity.target);
+  options.mountpoint = identity.target;
   options.cache = identity.attributes.cache;
   options.selinux_context = identity.selinux_context;
   auto mount = mounter_.Mount(options, rendering.spec);
@@ -197,8 +197,9 @@ Status VolumeManager::DoUnpublish(const std::string& volume_id, const std::strin
   VolumePointer volume = Find(volume_id);
   // At another path: that one stays.
   if (volume != nullptr && volume->identity().target != target) volume = nullptr;
+  // Everything first, since the volume by itself refuses when somebody has mounted over it.
+  ESC_RETURN_IF_ERROR(mounter_.UnmountAll(target));
   if (volume != nullptr) ESC_RETURN_IF_ERROR(volume->Unmount());
-  ESC_RETURN_IF_ERROR(mounter_.UnmountAll(MountPointOf(target)));
   ESC_RETURN_IF_ERROR(RemoveTarget(target));
   if (volume == nullptr) return {};
   {
@@ -216,7 +217,7 @@ Result<csi::VolumeStats> VolumeManager::Stats(const std::string& volume_id,
     return NotFound("volume " + volume_id + ": is not published at this volume_path");
   }
   csi::VolumeStats stats = volume->GetStats(options_.max_stale);
-  const Result<bool> is_mount_point = mounter_.IsMountPoint(MountPointOf(volume_path));
+  const Result<bool> is_mount_point = mounter_.IsMountPoint(volume_path);
   if (is_mount_point && !*is_mount_point && !stats.abnormal) {
     stats.abnormal = true;
     stats.condition = "nothing is mounted at the target path; restart the pod";
@@ -233,7 +234,11 @@ Status VolumeManager::Healthy() {
       "; volumes cannot be served without it: load the fuse module, give the container the device");
 }
 
-void VolumeManager::Reconcile() { reconciler_.Reconcile(Volumes(), stop_.get_token()); }
+void VolumeManager::Reconcile() {
+  reconciler_.Reconcile(Volumes(), stop_.get_token());
+  // What failed is tried again in the background.
+  reconciler_.Wake();
+}
 
 std::vector<VolumeStatus> VolumeManager::List() const {
   std::vector<VolumeStatus> list;

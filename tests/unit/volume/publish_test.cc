@@ -245,7 +245,7 @@ INSTANTIATE_TEST_SUITE_P(
                     },
                     {{"secretStore", "app"}},
                     Code::kInternal}),
-    [](const auto& info) { return "Step" + std::to_string(info.index); });
+    [](const auto& step) { return "Step" + std::to_string(step.index); });
 
 TEST_F(PublishTest, WithoutAParentFolderNothingIsMounted) {
   const Status status = manager().Publish(Request("csi-1", {{"secretStore", "app"}}, "no/mount"));

@@ -62,13 +62,5 @@ TEST(TargetFolderTest, WhatIsNotOursStays) {
   EXPECT_EQ(without_parent.error().code, Code::kFailedPrecondition);
 }
 
-TEST(TargetFolderTest, TheMountPointHasNoSymbolicLinksAboveIt) {
-  const TempFolder folder;
-  std::filesystem::create_directory(folder.path() + "/real");
-  std::filesystem::create_directory_symlink(folder.path() + "/real", folder.path() + "/link");
-  EXPECT_EQ(MountPointOf(folder.path() + "/link/mount"), folder.path() + "/real/mount");
-  EXPECT_EQ(MountPointOf(folder.path() + "/gone/mount"), folder.path() + "/gone/mount");
-}
-
 }  // namespace
 }  // namespace escagent::volume
