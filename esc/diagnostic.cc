@@ -37,8 +37,9 @@ std::string Diagnostic::ToString() const {
   std::vector<std::string> where;
   if (!path.empty()) where.push_back("at " + path);
   if (!environment.empty()) where.push_back("environment " + environment);
-  if (line > 0)
+  if (line > 0) {
     where.push_back("line " + std::to_string(line) + ", column " + std::to_string(column));
+  }
   std::string text = summary;
   for (std::size_t i = 0; i < where.size(); ++i) text += (i == 0 ? " (" : ", ") + where[i];
   if (!where.empty()) text += ')';

@@ -29,7 +29,8 @@ std::string Escape(char c, bool escape_html) {
       break;
   }
   const auto byte = static_cast<unsigned char>(c);
-  if (byte >= 0x20 && !(escape_html && (c == '<' || c == '>' || c == '&'))) return "";
+  const bool is_html = c == '<' || c == '>' || c == '&';
+  if (byte >= 0x20 && (!escape_html || !is_html)) return "";
   constexpr std::string_view kHex = "0123456789abcdef";
   return std::string("\\u00") + kHex[byte >> 4U] + kHex[byte & 0xFU];
 }

@@ -1,7 +1,6 @@
 #include "esc/value_reader.h"
 
-#include <string.h>
-
+#include <cstring>
 #include <utility>
 
 #include "esc/property_path.h"
