@@ -1,0 +1,181 @@
+#include "agent/store/secret_store.h"
+
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/store/field_reader.h"
+
+namespace escagent::store {
+namespace {
+
+// eso-compat.md section 1, "Name patterns".
+bool IsNamespaceName(const std::string& name) {
+  static const re2::RE2 pattern("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?");
+  return re2::RE2::FullMatch(name, pattern);
+}
+
+bool IsObjectName(const std::string& name) {
+  constexpr std::size_t kLongest = 253;
+  static const re2::RE2 pattern("[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*");
+  return name.size() <= kLongest && re2::RE2::FullMatch(name, pattern);
+}
+
+void ReadId(const FieldReader& object, StoreId& id) {
+  const std::string version = object.Text("apiVersion");
+  if (version != "external-secrets.io/v1" && version != "external-secrets.io/v1beta1") {
+    object.Problem("apiVersion", "must be external-secrets.io/v1 or external-secrets.io/v1beta1");
+  }
+  const std::string kind = object.Text("kind");
+  if (kind == "ClusterSecretStore") {
+    id.kind = StoreKind::kClusterSecretStore;
+  } else if (kind != "SecretStore") {
+    object.Problem("kind", "must be SecretStore or ClusterSecretStore");
+    return;
+  }
+  const FieldReader metadata = object.Map("metadata");
+  id.namespace_name = metadata.Text("namespace");
+  if (id.kind == StoreKind::kClusterSecretStore) {
+    if (!id.namespace_name.empty()) {
+      object.Problem("metadata.namespace", "a ClusterSecretStore has no namespace");
+    }
+    id.namespace_name.clear();
+  } else {
+    if (id.namespace_name.empty()) id.namespace_name = "default";
+    if (!IsNamespaceName(id.namespace_name)) {
+      object.Problem("metadata.namespace", "is no valid name of a namespace");
+    }
+  }
+  id.name = metadata.Text("name");
+  if (id.name.empty()) {
+    object.Problem("metadata.name", "is required");
+  } else if (!IsObjectName(id.name)) {
+    object.Problem("metadata.name",
+                   "must be lower-case letters, digits, \"-\" and \".\" (RFC 1123)");
+  }
+}
+
+SecretKeyRef ReadSecretKeyRef(const FieldReader& access_token) {
+  access_token.AllowOnly({"secretRef"});
+  const FieldReader secret_ref = access_token.Map("secretRef");
+  secret_ref.AllowOnly({"name", "key", "namespace"});
+  SecretKeyRef ref{.name = secret_ref.Text("name"),
+                   .key = secret_ref.Text("key"),
+                   .namespace_name = secret_ref.Text("namespace")};
+  if (ref.name.empty()) access_token.Problem("secretRef.name is required");
+  return ref;
+}
+
+SecretKeyRef ReadAuth(const FieldReader& pulumi) {
+  const bool has_auth = pulumi.Has("auth");
+  if (has_auth == pulumi.Has("accessToken")) {
+    pulumi.Problem("Exactly one of 'auth' or deprecated 'accessToken' must be specified");
+    return {};
+  }
+  if (!has_auth) return ReadSecretKeyRef(pulumi.Map("accessToken"));
+  const FieldReader auth = pulumi.Map("auth");
+  auth.AllowOnly({"accessToken", "oidcConfig"});
+  if (auth.Has("accessToken") == auth.Has("oidcConfig")) {
+    auth.Problem("Exactly one of 'accessToken' or 'oidcConfig' must be specified");
+    return {};
+  }
+  if (auth.Has("oidcConfig")) {
+    auth.Problem("oidcConfig", "is not supported; use accessToken");
+    return {};
+  }
+  return ReadSecretKeyRef(auth.Map("accessToken"));
+}
+
+void ReadPulumi(const FieldReader& pulumi, SecretStoreSpec& spec) {
+  pulumi.AllowOnly({"apiUrl", "organization", "project", "environment", "accessToken", "auth"});
+  spec.api_url = pulumi.Text("apiUrl");
+  while (spec.api_url.ends_with('/')) spec.api_url.pop_back();
+  if (!spec.api_url.empty() && !spec.api_url.starts_with("https://") &&
+      !spec.api_url.starts_with("http://")) {
+    pulumi.Problem("apiUrl", "must begin with https:// (or http://)");
+  }
+  spec.ref.organization = pulumi.Text("organization");
+  spec.ref.project = pulumi.Text("project");
+  spec.ref.environment = pulumi.Text("environment");
+  if (spec.ref.organization.empty()) pulumi.Problem("organization is required");
+  if (spec.ref.environment.empty()) pulumi.Problem("environment is required");
+  if (spec.ref.project.empty()) pulumi.Problem("project is required");
+  if (!spec.ref.organization.empty() && !spec.ref.environment.empty() &&
+      !spec.ref.project.empty()) {
+    const Status valid = spec.ref.Validate("environment");
+    if (!valid) pulumi.Problem(valid.error().message);
+  }
+  spec.token = ReadAuth(pulumi);
+  if (spec.id.kind == StoreKind::kSecretStore && !spec.token.namespace_name.empty() &&
+      spec.token.namespace_name != spec.id.namespace_name) {
+    pulumi.Problem(
+        "secretRef: namespace should either be empty or match the namespace of the SecretStore for "
+        "a namespaced SecretStore");
+  }
+}
+
+StoreCondition ReadCondition(const FieldReader& fields) {
+  fields.AllowOnly({"namespaces", "namespaceRegexes", "namespaceSelector"});
+  StoreCondition condition;
+  condition.namespaces = fields.TextList("namespaces");
+  for (const std::string& pattern : fields.TextList("namespaceRegexes")) {
+    auto regex = std::make_shared<const re2::RE2>(pattern, re2::RE2::Quiet);
+    if (!regex->ok()) fields.Problem("namespaceRegexes", "not valid RE2: " + regex->error());
+    condition.namespace_regexes.push_back(std::move(regex));
+  }
+  if (fields.Has("namespaceSelector")) {
+    condition.namespace_selector = ReadLabelSelector(fields.Map("namespaceSelector"));
+  }
+  return condition;
+}
+
+bool ConditionAdmits(const StoreCondition& condition, std::string_view namespace_name,
+                     const Labels& labels) {
+  if (condition.namespace_selector && condition.namespace_selector->Matches(labels)) return true;
+  if (std::ranges::find(condition.namespaces, namespace_name) != condition.namespaces.end()) {
+    return true;
+  }
+  const re2::StringPiece text(namespace_name.data(), namespace_name.size());
+  return std::ranges::any_of(condition.namespace_regexes, [&text](const auto& regex) {
+    return re2::RE2::PartialMatch(text, *regex);
+  });
+}
+
+}  // namespace
+
+std::string StoreId::ToString() const {
+  return kind == StoreKind::kClusterSecretStore ? "ClusterSecretStore " + name
+                                                : "SecretStore " + namespace_name + "/" + name;
+}
+
+bool SecretStoreSpec::Admits(std::string_view namespace_name, const Labels& labels) const {
+  return conditions.empty() ||
+         std::ranges::any_of(conditions, [&](const StoreCondition& condition) {
+           return ConditionAdmits(condition, namespace_name, labels);
+         });
+}
+
+ParsedStore ParseSecretStore(const YAML::Node& object) {
+  ParsedStore parsed;
+  SecretStoreSpec& store = parsed.spec;
+  const FieldReader fields(object, "", parsed.problems);
+  if (!fields.Exists()) return parsed;
+  ReadId(fields, store.id);
+  const FieldReader spec = fields.Map("spec");
+  spec.AllowOnly({"controller", "provider", "retrySettings", "refreshInterval", "conditions"});
+  store.controller = spec.Text("controller");
+  const FieldReader provider = spec.Map("provider");
+  if (!provider.Has("pulumi")) {
+    fields.Problem("spec.provider", "must be pulumi");
+    return parsed;
+  }
+  provider.AllowOnly({"pulumi"});
+  ReadPulumi(provider.Map("pulumi"), store);
+  for (const FieldReader& condition : spec.MapList("conditions")) {
+    store.conditions.push_back(ReadCondition(condition));
+  }
+  return parsed;
+}
+
+}  // namespace escagent::store
