@@ -119,8 +119,7 @@ std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* user
   }
   if (const std::size_t colon = line.find(':'); colon != std::string_view::npos) {
     std::string_view value = line.substr(colon + 1);
-    while (!value.empty() && (value.front() == ' ' || value.front() == '\t'))
-      value.remove_prefix(1);
+    value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
     answer.response.headers.push_back({std::string(line.substr(0, colon)), std::string(value)});
   }
   return size * count;
@@ -196,8 +195,9 @@ class CurlTransport::Impl {
     curl_easy_reset(channel.easy);  // no pointer to this call's data outlives it
     GiveBack(channel);
     if (!code) return std::unexpected(code.error());
-    if (*code != CURLE_OK)
+    if (*code != CURLE_OK) {
       return TransferError(*code, error_buffer.data(), request_bytes > 0, request, target, answer);
+    }
     answer.response.status = static_cast<int>(status);
     answer.response.body = answer.body.Finish();
     return std::move(answer.response);
@@ -275,6 +275,7 @@ class CurlTransport::Impl {
       line.Append("Authorization: " + request.authorization_scheme + " ");
       line.Append(*request.credential);
       line.Append('\0');
+      // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): ends with the NUL above.
       headers.Add(line.Reveal().data());
     }
     return {};

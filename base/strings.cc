@@ -109,7 +109,7 @@ std::optional<std::string_view> Nearest(std::string_view name,
 
 void EncodeBase64(std::string_view bytes, SecretBuilder& out) {
   // Whole groups of three, so that only the last call pads.
-  constexpr std::size_t kStep = 3 * 1024;
+  constexpr std::size_t kStep = 3072;
   std::array<unsigned char, kStep / 3 * 4 + 1> buffer;
   while (!bytes.empty()) {
     const std::size_t n = std::min(bytes.size(), kStep);
