@@ -35,7 +35,7 @@ Result<std::unique_ptr<FuseMounter>> FuseMounter::Create(Options options) {
   ESC_ASSIGN_OR_RETURN(threads->loop, EventLoop::Create(options.workers));
   threads->notifier = std::make_unique<Notifier>(options.notifiers);
   threads->publish_timeout = options.publish_timeout;
-  threads->full_grace = options.full_grace;
+  threads->grace = options.grace;
   return std::unique_ptr<FuseMounter>(new FuseMounter(std::move(threads)));
 }
 

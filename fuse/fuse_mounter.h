@@ -16,7 +16,7 @@ namespace escagent::fuse {
 // What an open file shows depends on MountOptions::cache:
 //   none, page  the bytes it was opened with until it is closed. A file that is held without being
 //               open (a subPath bind mount) shows the current bytes at its next open.
-//   full        as there are no opens to go by: the bytes of its generation until `full_grace`
+//   full        as there are no opens to go by: the bytes of its generation until `grace`
 //   after
 //               the next rotation; then it follows, in place.
 class FuseMounter final : public Mounter {
@@ -28,8 +28,9 @@ class FuseMounter final : public Mounter {
     int notifiers = 2;
     // How long Publish waits for the kernel.
     std::chrono::milliseconds publish_timeout{5000};
-    // How long a retired file of a CacheProfile::kFull volume keeps its bytes.
-    std::chrono::milliseconds full_grace{2000};
+    // How long a replaced generation is retained for whoever is late, and how long the files of a
+    // CacheProfile::kFull volume keep their bytes after a rotation.
+    std::chrono::milliseconds grace{2000};
   };
 
   // FAILED_PRECONDITION when /dev/fuse cannot be used; the message says what to do.

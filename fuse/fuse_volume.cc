@@ -81,11 +81,13 @@ Status FuseVolume::Publish(const VolumeSpec& spec) {
     if (!is_full) session->Settle(number);
     gate->Leave();
   });
-  if (is_full) {
-    // Nobody tells us of open files here: give those who are reading one time to finish.
-    threads_->notifier->Post(steady_clock::now() + threads_->full_grace,
-                             [session = session_, number] { session->Settle(number); });
-  }
+  threads_->notifier->Post(steady_clock::now() + threads_->grace,
+                           [session = session_, is_full, number] {
+                             // In full nobody tells us of open files: until now, who was reading
+                             // one had time to finish.
+                             if (is_full) session->Settle(number);
+                             session->Tree().Expire(number);
+                           });
   if (!gate_->WaitUntilLeft(deadline)) return late();
   return {};
 }

@@ -20,7 +20,7 @@ struct ServingThreads {
   // After the loop, so that it stops first: its messages need the workers to be answered.
   std::unique_ptr<Notifier> notifier;
   std::chrono::milliseconds publish_timeout{0};
-  std::chrono::milliseconds full_grace{0};
+  std::chrono::milliseconds grace{0};
 };
 
 // The MountedVolume over a Session. Thread-safe.

@@ -121,7 +121,7 @@ Result<std::shared_ptr<const Generation>> Generation::Create(const VolumeSpec& s
   for (GenerationNode& node : made->nodes_) {
     std::ranges::sort(node.children, {}, &GenerationNode::Child::name);
   }
-  made->own_opens_ = std::vector<std::atomic<std::uint32_t>>(made->nodes_.size());
+  made->own_open_files_ = std::vector<std::atomic<std::uint32_t>>(made->nodes_.size());
   return made;
 }
 
@@ -174,18 +174,14 @@ VolumeSpec Generation::ToSpec() const {
   return spec;
 }
 
-void Generation::AddOpen(std::uint32_t index, bool own) const {
-  opens_.fetch_add(1, std::memory_order_relaxed);
-  if (own) own_opens_[SlotOf(index)].fetch_add(1, std::memory_order_relaxed);
+void Generation::AddOpenFile(std::uint32_t index, bool own) const {
+  ++open_files_;
+  if (own) ++own_open_files_[SlotOf(index)];
 }
 
-void Generation::RemoveOpen(std::uint32_t index, bool own) const {
-  if (own) own_opens_[SlotOf(index)].fetch_sub(1, std::memory_order_relaxed);
-  opens_.fetch_sub(1, std::memory_order_release);
-}
-
-bool Generation::HasOwnOpens(std::uint32_t index) const {
-  return own_opens_[SlotOf(index)].load(std::memory_order_relaxed) != 0;
+void Generation::RemoveOpenFile(std::uint32_t index, bool own) const {
+  if (own) --own_open_files_[SlotOf(index)];
+  --open_files_;
 }
 
 }  // namespace escagent::fuse

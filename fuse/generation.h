@@ -72,10 +72,13 @@ class Generation {
 
   // Open files and folders that need this generation's contents. `own` says that the opened inode
   // is this generation's (and not one of an older generation that follows the rotations).
-  void AddOpen(std::uint32_t index, bool own) const;
-  void RemoveOpen(std::uint32_t index, bool own) const;
-  bool HasOpens() const { return opens_.load(std::memory_order_acquire) != 0; }
-  bool HasOwnOpens(std::uint32_t index) const;
+  void AddOpenFile(std::uint32_t index, bool own) const;
+  void RemoveOpenFile(std::uint32_t index, bool own) const;
+  void AddOpenFolder() const { ++open_folders_; }
+  void RemoveOpenFolder() const { --open_folders_; }
+  bool HasOpens() const { return open_files_ != 0 || open_folders_ != 0; }
+  bool HasOpenFolders() const { return open_folders_ != 0; }
+  bool HasOwnOpenFiles(std::uint32_t index) const { return own_open_files_[SlotOf(index)] != 0; }
 
  private:
   Generation() = default;
@@ -92,8 +95,9 @@ class Generation {
   std::vector<std::uint32_t> slot_by_name_;  // by index - kFirstNameIndex; 0 is "none"
   std::uint64_t total_bytes_ = 0;
 
-  mutable std::atomic<std::uint32_t> opens_{0};
-  mutable std::vector<std::atomic<std::uint32_t>> own_opens_;  // by slot
+  mutable std::atomic<std::uint32_t> open_files_{0};
+  mutable std::atomic<std::uint32_t> open_folders_{0};
+  mutable std::vector<std::atomic<std::uint32_t>> own_open_files_;  // by slot
 };
 
 }  // namespace escagent::fuse

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <climits>
 #include <utility>
 
 namespace escagent::fuse {
@@ -80,10 +81,11 @@ const Generation* SecretTree::State::Find(std::uint64_t number) const {
 }
 
 const Generation& SecretTree::State::Shown(const InodeParts& parts) const {
-  if (parts.pinned || parts.generation >= settled->Number()) {
-    if (const Generation* own = Find(parts.generation)) return *own;
-  }
-  return *settled;
+  const Generation* const own = Find(parts.generation);
+  if (own == nullptr) return *settled;
+  const bool follows = !parts.pinned && own->Number() < settled->Number() &&
+                       (own->Number() < expired_before || !own->HasOpenFolders());
+  return follows ? *settled : *own;
 }
 
 const std::string* SecretTree::State::FindKey(std::uint32_t index) const {
@@ -126,7 +128,8 @@ void SecretTree::DropUnused(State& state) const {
   const auto first_kept = state.retained.begin() + static_cast<std::ptrdiff_t>(keep_from);
   const auto unused = std::remove_if(
       state.retained.begin(), first_kept, [&state](const std::shared_ptr<const Generation>& g) {
-        return !g->HasOpens() && g->Number() < state.settled->Number();
+        return !g->HasOpens() && g->Number() < state.settled->Number() &&
+               g->Number() < state.expired_before;
       });
   state.retained.erase(unused, first_kept);
 }
@@ -172,7 +175,15 @@ std::vector<std::shared_ptr<const Generation>> SecretTree::Settle(std::uint64_t 
   return following;
 }
 
+void SecretTree::Expire(std::uint64_t number) {
+  MutexLock lock(mutex_);
+  auto state = std::make_shared<State>(*state_);
+  state->expired_before = std::max(state->expired_before, number);
+  SwapState(std::move(state));
+}
+
 Reply<NodeAttributes> SecretTree::Lookup(std::uint64_t folder, std::string_view name) const {
+  if (name.size() > NAME_MAX) return std::unexpected(ENAMETOOLONG);
   const std::shared_ptr<const State> state = Snapshot();
   const Generation& current = state->Current();
   if (folder == kRootInode) {
@@ -236,7 +247,7 @@ Reply<NodeAttributes> SecretTree::GetAttributes(std::uint64_t inode) const {
   }
   // Whoever has the file open reads at most the size the kernel knows: it must stay that of the
   // open bytes.
-  const bool own_size = own_node != nullptr && own->HasOwnOpens(parts.index);
+  const bool own_size = own_node != nullptr && own->HasOwnOpenFiles(parts.index);
   const Generation& shown = own_size ? *own : state->Shown(parts);
   const GenerationNode* const node = shown.Find(parts.index);
   if (node == nullptr || node->is_folder) {
@@ -267,7 +278,7 @@ Reply<OpenedFile> SecretTree::OpenFile(std::uint64_t inode) {
   if (node == nullptr) return std::unexpected(ENOENT);
   if (node->is_folder) return std::unexpected(parts.generation == shown.Number() ? EISDIR : ENOENT);
   const bool own = parts.generation == shown.Number();
-  shown.AddOpen(parts.index, own);
+  shown.AddOpenFile(parts.index, own);
   return OpenedFile{.handle = shown.Number(), .own_bytes = own};
 }
 
@@ -276,9 +287,8 @@ void SecretTree::CloseFile(std::uint64_t inode, std::uint64_t handle) {
   MutexLock lock(mutex_);
   const Generation* const generation = state_->Find(handle);
   if (generation == nullptr) return;
-  generation->RemoveOpen(parts.index, parts.generation == handle);
-  if (generation->HasOpens() || generation->Number() >= state_->settled->Number()) return;
-  SwapState(std::make_shared<State>(*state_));
+  generation->RemoveOpenFile(parts.index, parts.generation == handle);
+  DropIfUnused(*generation);
 }
 
 Reply<std::shared_ptr<const Secret>> SecretTree::Content(std::uint64_t inode,
@@ -307,13 +317,21 @@ Reply<std::uint64_t> SecretTree::OpenFolder(std::uint64_t inode) {
   if (generation == nullptr) return std::unexpected(ESTALE);
   const GenerationNode* const node = generation->Find(parts.index);
   if (node == nullptr || !node->is_folder) return std::unexpected(ENOTDIR);
-  generation->AddOpen(parts.index, false);
+  generation->AddOpenFolder();
   return generation->Number();
 }
 
-void SecretTree::CloseFolder(std::uint64_t inode, std::uint64_t handle) {
-  // Folders are never opened as "own": see OpenFolder.
-  CloseFile(MakeInode({.generation = 0, .index = SplitInode(inode).index}), handle);
+void SecretTree::CloseFolder(std::uint64_t handle) {
+  MutexLock lock(mutex_);
+  const Generation* const generation = state_->Find(handle);
+  if (generation == nullptr) return;
+  generation->RemoveOpenFolder();
+  DropIfUnused(*generation);
+}
+
+void SecretTree::DropIfUnused(const Generation& generation) {
+  if (generation.HasOpens() || generation.Number() >= state_->settled->Number()) return;
+  SwapState(std::make_shared<State>(*state_));
 }
 
 Reply<std::vector<FolderEntry>> SecretTree::List(std::uint64_t inode, std::uint64_t handle,

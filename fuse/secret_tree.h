@@ -60,12 +60,17 @@ struct Rotation {
 //
 //   ..data -> ..<generation>      ..<generation>/      key -> ..data/key
 //
-// The current generation and the one before are retained, and every one with open files. A plain
-// inode (fuse/inode_number.h) of a generation older than the *settled* one follows the rotations:
-// it shows the settled generation's bytes of the same path, ENOENT when that path is gone. The
-// settled generation is the current one, except between Publish and Settle, while the kernel is
-// being told. Looking anything up in the folder of a generation that is not retained is ESTALE,
-// upon which the kernel walks the path again from the root.
+// Retained are the current generation and the one before, every one with something open, and every
+// one since Expire, for requests that a rotation overtook.
+//
+// A plain inode (fuse/inode_number.h) of a generation older than the *settled* one follows the
+// rotations: it shows the settled generation's bytes of the same path, ENOENT when that path is
+// gone. The settled generation is the current one, except between Publish and Settle, while the
+// kernel is being told. One exception: as long as somebody has a folder of the generation open, and
+// it is not expired, its files stay themselves, so that who opened the folder gets one generation.
+//
+// Looking anything up in the folder of a generation that is not retained is ESTALE, upon which the
+// kernel walks the path again from the root.
 //
 // Every request reads one immutable state. Thread-safe; calls of Publish must not overlap.
 class SecretTree {
@@ -81,6 +86,8 @@ class SecretTree {
   // Lets the plain inodes of all generations before `number` follow, and returns those that begin
   // to: their attributes are worth nothing from now on.
   std::vector<std::shared_ptr<const Generation>> Settle(std::uint64_t number);
+  // Generations before `number` need not be retained for who is late any more.
+  void Expire(std::uint64_t number);
 
   Reply<NodeAttributes> Lookup(std::uint64_t folder, std::string_view name) const;
   Reply<NodeAttributes> GetAttributes(std::uint64_t inode) const;
@@ -95,7 +102,7 @@ class SecretTree {
 
   // Returns a handle, so that a listing in several parts is one generation's.
   Reply<std::uint64_t> OpenFolder(std::uint64_t inode);
-  void CloseFolder(std::uint64_t inode, std::uint64_t handle);
+  void CloseFolder(std::uint64_t handle);
   // At most `limit` entries from the `offset`th on.
   Reply<std::vector<FolderEntry>> List(std::uint64_t inode, std::uint64_t handle,
                                        std::size_t offset, std::size_t limit) const;
@@ -112,6 +119,7 @@ class SecretTree {
     std::uint64_t first_number = 0;
     std::vector<std::shared_ptr<const Generation>> retained;  // oldest first, never empty
     std::shared_ptr<const Generation> settled;
+    std::uint64_t expired_before = 0;
 
     const Generation& Current() const { return *retained.back(); }
     const Generation* Find(std::uint64_t number) const;
@@ -125,6 +133,7 @@ class SecretTree {
   std::shared_ptr<const State> Snapshot() const;
   void SwapState(std::shared_ptr<State> state) REQUIRES(mutex_);
   void DropUnused(State& state) const;
+  void DropIfUnused(const Generation& generation) REQUIRES(mutex_);
 
   NameTable names_;  // used by Publish only
   mutable Mutex mutex_;

@@ -102,17 +102,24 @@ void Session::Announce(const Rotation& rotation) {
   const auto forget = [this](std::uint64_t folder, std::string_view name) {
     fuse_lowlevel_notify_inval_entry(session_, folder, name.data(), name.size());
   };
+  const auto expire = [this, &forget](std::uint64_t folder, std::string_view name) {
+    const int result = fuse_lowlevel_notify_expire_entry(session_, folder, name.data(), name.size(),
+                                                         FUSE_LL_EXPIRE_ONLY);
+    if (result == -ENOSYS) forget(folder, name);
+  };
   forget(kRootInode, "..data");
   for (const std::string& key : rotation.removed_keys) forget(kRootInode, key);
   fuse_lowlevel_notify_inval_inode(session_, kRootInode, -1, 0);
 
-  // From now on the files of the retired generation's folders are looked up as pinned ones.
+  // From now on the files of the retired generation's folders are looked up as pinned ones. Expired
+  // and not dropped, where the kernel can: a dropped one that is bind-mounted (subPath) cannot be
+  // bound again when its container restarts.
   const Generation& retired = *rotation.previous;
   for (const GenerationNode& node : retired.Nodes()) {
     if (!node.is_folder) continue;
     const std::uint64_t folder = MakeInode({.generation = retired.Number(), .index = node.index});
     for (const GenerationNode::Child& child : node.children) {
-      if (!retired.Nodes()[child.slot].is_folder) forget(folder, child.name);
+      if (!retired.Nodes()[child.slot].is_folder) expire(folder, child.name);
     }
   }
 }

@@ -131,7 +131,7 @@ void OpenDir(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
     return;
   }
   file->fh = *handle;
-  if (fuse_reply_open(request, file) == -ENOENT) tree.CloseFolder(inode, *handle);
+  if (fuse_reply_open(request, file) == -ENOENT) tree.CloseFolder(*handle);
 }
 
 void ReadDir(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offset,
@@ -159,8 +159,8 @@ void ReadDir(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offse
   fuse_reply_buf(request, buffer.data(), used);
 }
 
-void ReleaseDir(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
-  Self(request).Tree().CloseFolder(inode, file->fh);
+void ReleaseDir(fuse_req_t request, fuse_ino_t, fuse_file_info* file) {
+  Self(request).Tree().CloseFolder(file->fh);
   fuse_reply_err(request, 0);
 }
 

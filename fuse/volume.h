@@ -24,14 +24,16 @@ struct MountOptions {
   std::string selinux_context;
 };
 
-// A volume that is mounted and served. Destroying it ends the serving; Unmount comes first.
-// Thread-safe.
+// A volume that is mounted and served. Unmount comes before destroying it: then whoever still has
+// files open is served until they are closed. Destroying it without Unmount ends the serving at
+// once. Thread-safe.
 class MountedVolume {
  public:
   virtual ~MountedVolume() = default;
 
   // Shows `spec` from now on: one swap of ..data. INVALID_ARGUMENT names the path that cannot be
-  // shown. Files that are open keep the bytes they were opened with.
+  // shown. Files that are open keep the bytes they were opened with. When it returns OK every path
+  // leads to the new contents; a spec that shows the same as before changes nothing.
   virtual Status Publish(const VolumeSpec& spec) = 0;
   // Lazily, so that open files of a terminating pod can still be read. OK when already gone.
   virtual Status Unmount() = 0;

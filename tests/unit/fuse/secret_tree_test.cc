@@ -183,6 +183,10 @@ TEST_F(SecretTreeTest, UnsettledGenerationsAreRetained) {
   EXPECT_EQ((*tree_->Content(inode))->Reveal(), "one");
   EXPECT_EQ(tree_->Settle(kFirst + 2).size(), 2u);
   EXPECT_EQ((*tree_->Content(inode))->Reveal(), "1");
+  EXPECT_EQ(tree_->Retained().size(), 5u);
+  tree_->Expire(kFirst + 2);
+  EXPECT_EQ(tree_->Retained().size(), 3u);
+  tree_->Expire(kFirst + 4);
   EXPECT_EQ(tree_->Retained().size(), 3u);
 }
 
@@ -203,6 +207,19 @@ TEST_F(SecretTreeTest, AReaderWithAnOpenFolderNeverMixesGenerations) {
   EXPECT_EQ(*walker_.ReadInode(pinned.inode), "three");
 }
 
+// The file may have been looked up just before the rotation and opened just after.
+TEST_F(SecretTreeTest, AnOpenFolderHoldsItsFilesUntilTheGenerationExpires) {
+  const std::uint64_t inode = InodeOf("key");
+  const std::uint64_t handle = *tree_->OpenFolder(InodeOf("..data"));
+  const auto rotation = tree_->Publish(SpecOf({{"key", "two"}}), kTime);
+  ASSERT_TRUE(rotation && *rotation);
+  tree_->Settle(kFirst + 1);
+  EXPECT_EQ(*walker_.ReadInode(inode), "one");
+  tree_->Expire(kFirst + 1);
+  EXPECT_EQ(*walker_.ReadInode(inode), "two");
+  tree_->CloseFolder(handle);
+}
+
 TEST_F(SecretTreeTest, AnOpenFolderListsOneGeneration) {
   const std::uint64_t handle = *tree_->OpenFolder(kRootInode);
   const auto before = *tree_->List(kRootInode, handle, 0, 100);
@@ -210,7 +227,7 @@ TEST_F(SecretTreeTest, AnOpenFolderListsOneGeneration) {
   const auto after = *tree_->List(kRootInode, handle, 0, 100);
   ASSERT_EQ(before.size(), after.size());
   for (std::size_t i = 0; i < before.size(); ++i) EXPECT_EQ(before[i].name, after[i].name);
-  tree_->CloseFolder(kRootInode, handle);
+  tree_->CloseFolder(handle);
   EXPECT_EQ(tree_->Retained().size(), 2u);
 }
 

@@ -61,7 +61,7 @@ class TreeWalker {
       if (!entries || entries->empty()) break;
       for (const FolderEntry& entry : *entries) names.emplace(entry.name, entry.type);
     }
-    tree_.CloseFolder(inode, *handle);
+    tree_.CloseFolder(*handle);
     return names;
   }
 
@@ -70,6 +70,7 @@ class TreeWalker {
     const auto rotation = tree_.Publish(spec, tree_.Current()->CreatedAt());
     if (!rotation || !*rotation) return false;
     tree_.Settle((*rotation)->current->Number());
+    tree_.Expire((*rotation)->current->Number());
     return true;
   }
 
