@@ -68,8 +68,6 @@ class Server::Impl {
       ESC_ASSIGN_OR_RETURN(sockets.registration, UnixListener::Bind(options_.registration_socket));
     }
     acceptor_.emplace(std::move(sockets), clock_);
-    LogInfo("serving CSI", {{log_key::kDriver, options_.driver_name},
-                            {log_key::kEndpoint, options_.csi_endpoint}});
     return {};
   }
 
