@@ -28,4 +28,6 @@ add_library(escagent::warnings ALIAS escagent_warnings)
 target_compile_options(escagent_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast
   -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-qual -Wformat=2 -Werror
+  # g++ 12 takes the inactive alternative of a std::variant or std::expected for uninitialised.
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety -Wno-c++2b-extensions>)

@@ -1,0 +1,59 @@
+#include "agent/command/dev_server.h"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "agent/command/flags.h"
+#include "agent/command/output.h"
+#include "agent/command/signals.h"
+#include "esc/devserver/server.h"
+
+namespace escagent::command {
+namespace {
+
+std::vector<Flag> DevServerFlags() {
+  return {
+      {.name = "definitions",
+       .help = "folder with the definitions, DIR/org/project/env.yaml",
+       .fallback = ""},
+      {.name = "listen", .help = "HOST:PORT; port 0 takes a free one", .fallback = "127.0.0.1:8080"},
+      {.name = "token",
+       .help = "the only access token that is accepted; any when unset. Other users of this "
+               "machine see a command line: prefer the variable",
+       .fallback = ""},
+  };
+}
+
+int DevServer(FlagSet& flags) {
+  flags.Resolve();
+  if (!flags.Has("definitions")) flags.AddError("--definitions: must name a folder");
+  if (const auto address = ParseListenAddress(flags.Text("listen")); !address) {
+    flags.AddError("--listen: " + address.error().message);
+  }
+  if (const int code = ReportUsage(flags); code != kDone) return code;
+
+  Signals::Block();
+  devserver::Server::Options options;
+  options.definitions_dir = flags.Text("definitions");
+  options.listen = flags.Text("listen");
+  if (flags.Has("token")) options.token = Secret(std::string_view(flags.Text("token")));
+  const auto server = devserver::Server::Start(std::move(options));
+  if (!server) return Fail(server.error());
+  Print("ESC dev server at " + (*server)->url() + ", serving " + flags.Text("definitions") +
+        "\nnot for production: values travel unencrypted; Ctrl-C ends it\n");
+  Signals::Wait();
+  return kDone;
+}
+
+}  // namespace
+
+void AddDevServer(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand(
+      "dev-server", "Offline server that speaks ESC's REST API; edits on disk are new revisions");
+  auto flags = std::make_shared<FlagSet>(*command, DevServerFlags());
+  command->callback([flags, &exit_code] { exit_code = DevServer(*flags); });
+}
+
+}  // namespace escagent::command
