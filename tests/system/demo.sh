@@ -36,6 +36,8 @@ show() {
   printf '    $ %s\n' "$*"
   "$@" 2>&1 | sed 's/^/      /'
 }
+# in_pod COMMAND...: the same, in the volume, which the pod sees as /etc/esc.
+in_pod() { (cd "$target" && show "$@") }
 die() {
   printf '\n\033[31mdemo: step %s failed (%s): %s\033[0m\n' "$step" "$doing" "$*" >&2
   exit 1
@@ -130,14 +132,15 @@ kubelet publish "${volume[@]}" --pod-name podinfo --pod-namespace podinfo \
   --attribute clusterSecretStore=secret-store --attribute path=app
 
 begin "Read the volume as the pod does"
-show find "$target" -printf '%M %P %l\n'
-show cat "$target/hello"
+say "in the pod's /etc/esc:"
+in_pod find . -printf '%M %P %l\n'
+in_pod cat hello
 echo
-show cat "$target/hello-secret"
+in_pod cat hello-secret
 echo
 expect "$(cat "$target/hello")" world
 expect "$(cat "$target/hello-secret")" world
-show "$bin/esc-agent" status --admin-socket "$work/admin.sock"
+PATH=$bin:$PATH show esc-agent status --admin-socket "$work/admin.sock"
 
 begin "Edit the definition on disk; the file changes without a remount"
 mount_id=$(awk -v t="$target" '$5 == t {print $1}' /proc/self/mountinfo)
@@ -146,7 +149,7 @@ say "hello-secret is now \"rotated\" in $(basename "$definition"); the agent loo
 started=$(date +%s%N)
 wait_for 10 "the new value in the volume" file_holds "$target/hello-secret" rotated
 say "seen in the pod's volume after $((($(date +%s%N) - started) / 1000000)) ms"
-show cat "$target/hello-secret"
+in_pod cat hello-secret
 echo
 expect "$(cat "$target/hello")" world
 expect "$(awk -v t="$target" '$5 == t {print $1}' /proc/self/mountinfo)" "$mount_id"
