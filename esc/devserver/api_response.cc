@@ -1,0 +1,41 @@
+#include "esc/devserver/api_response.h"
+
+#include "base/json.h"
+
+namespace escagent::devserver {
+namespace {
+
+int StatusOf(Code code) {
+  switch (code) {
+    case Code::kInvalidArgument:
+      return 400;
+    case Code::kUnauthenticated:
+      return 401;
+    case Code::kPermissionDenied:
+      return 403;
+    case Code::kNotFound:
+      return 404;
+    default:
+      return 500;
+  }
+}
+
+}  // namespace
+
+void SendJson(httplib::Response& response, int status, const nlohmann::json& document) {
+  response.status = status;
+  response.set_content(DumpJson(document), "application/json");
+}
+
+void SendError(httplib::Response& response, int status, const std::string& message,
+               std::span<const esc::Diagnostic> diagnostics) {
+  nlohmann::json body = {{"code", status}, {"message", message}};
+  if (!diagnostics.empty()) body["diagnostics"] = esc::DiagnosticsToJson(diagnostics);
+  SendJson(response, status, body);
+}
+
+void SendError(httplib::Response& response, const Error& error) {
+  SendError(response, StatusOf(error.code), error.message);
+}
+
+}  // namespace escagent::devserver

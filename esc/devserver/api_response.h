@@ -1,0 +1,22 @@
+#pragma once
+
+#include <httplib.h>
+
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+
+#include "base/result.h"
+#include "esc/diagnostic.h"
+
+namespace escagent::devserver {
+
+void SendJson(httplib::Response& response, int status, const nlohmann::json& document);
+
+// ESC's error body: {"code", "message", "diagnostics"?}.
+void SendError(httplib::Response& response, int status, const std::string& message,
+               std::span<const esc::Diagnostic> diagnostics = {});
+// The same with the status that fits the code.
+void SendError(httplib::Response& response, const Error& error);
+
+}  // namespace escagent::devserver

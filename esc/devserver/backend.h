@@ -1,0 +1,30 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/secret.h"
+#include "esc/devserver/definition_store.h"
+#include "esc/devserver/faults.h"
+#include "esc/devserver/request_counters.h"
+#include "esc/devserver/session_table.h"
+
+namespace escagent::devserver {
+
+// What the handlers work on. Every part is thread-safe by itself.
+struct Backend {
+  Backend(const std::string& directory, const Clock& clock_to_use)
+      : clock(clock_to_use), definitions(directory, clock), sessions(clock) {}
+
+  const Clock& clock;
+  DefinitionStore definitions;
+  SessionTable sessions;
+  Faults faults;
+  RequestCounters counters;
+  std::optional<Secret> token;
+  std::chrono::milliseconds default_session{0};
+};
+
+}  // namespace escagent::devserver

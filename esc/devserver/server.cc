@@ -1,0 +1,166 @@
+#include "esc/devserver/server.h"
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <stop_token>
+#include <string_view>
+#include <utility>
+
+#include "base/strings.h"
+#include "esc/devserver/api_response.h"
+#include "esc/devserver/backend.h"
+#include "esc/devserver/handlers.h"
+#include "esc/devserver/http_server.h"
+#include "esc/devserver/router.h"
+
+namespace escagent::devserver {
+namespace {
+
+// What requests for paths that the server does not have are counted as.
+constexpr const char* kNoRoute = "(no route)";
+
+// The credential of "Authorization: token X"; empty when there is none.
+std::string_view TokenOf(std::string_view header) {
+  constexpr std::string_view kScheme = "token ";
+  if (!EqualsIgnoreCase(header.substr(0, kScheme.size()), kScheme)) return {};
+  return header.substr(kScheme.size());
+}
+
+// Announces the whole body and sends half of it; the connection is closed then.
+void Truncate(httplib::Response& response, Connection& connection) {
+  // Without a body there is no answer at all.
+  if (response.body.empty()) return connection.Abort();
+  std::string body = std::move(response.body);
+  const std::string type = response.get_header_value("Content-Type");
+  response.body.clear();
+  response.headers.erase("Content-Type");
+  const std::size_t size = body.size();
+  response.set_content_provider(
+      size, type,
+      [body = std::move(body), &connection](std::size_t, std::size_t, httplib::DataSink& sink) {
+        sink.write(body.data(), body.size() / 2);
+        connection.Abort();
+        return false;
+      });
+}
+
+}  // namespace
+
+class Server::Impl {
+ public:
+  explicit Impl(const Options& options)
+      : clock_(options.clock != nullptr ? *options.clock : system_clock_),
+        backend_(options.definitions_dir, clock_) {
+    AddEnvironmentRoutes(router_);
+    AddOpenRoutes(router_);
+    AddUserRoutes(router_);
+    AddDebugRoutes(router_);
+  }
+  ~Impl() { stop_.request_stop(); }
+
+  Status Start(Options options) {
+    backend_.token = std::move(options.token);
+    backend_.default_session = options.default_session;
+    ESC_ASSIGN_OR_RETURN(
+        http_, HttpServer::Start(
+                   options.listen,
+                   [this](const httplib::Request& request, httplib::Response& response,
+                          Connection& connection) { Dispatch(request, response, connection); }));
+    return {};
+  }
+
+  const HttpServer& http() const { return *http_; }
+  Backend& backend() { return backend_; }
+
+ private:
+  void Dispatch(const httplib::Request& http, httplib::Response& response, Connection& connection) {
+    std::string allowed;
+    auto match = router_.Find(http.method, http.path, allowed);
+    if (!match) return SendNoRoute(allowed, response);
+    Request request{
+        .http = http, .route = std::move(match->route), .arguments = std::move(match->arguments)};
+    if (http.path.starts_with("/debug/")) return match->handler(backend_, request, response);
+
+    backend_.counters.Count(request.route, request.Environment());
+    const Fault fault = backend_.faults.Take(request.route, request.Environment());
+    if (fault.delay.count() > 0) {
+      clock_.SleepUntil(clock_.Now() + fault.delay, stop_.get_token());
+    }
+    if (fault.hang) {
+      connection.AwaitEnd();
+      connection.Abort();
+      return;
+    }
+    request.old_server = fault.old_server;
+    if (fault.status != 0) {
+      SendFault(fault, response);
+    } else if (IsAuthorized(http)) {
+      match->handler(backend_, request, response);
+    } else {
+      SendError(response, 401, "Unauthorized: no credentials were provided, or they are invalid");
+    }
+    if (fault.truncate) Truncate(response, connection);
+  }
+
+  void SendNoRoute(const std::string& allowed, httplib::Response& response) {
+    backend_.counters.Count(kNoRoute, "");
+    if (allowed.empty()) return SendError(response, 404, "there is no such path");
+    response.set_header("Allow", allowed);
+    SendError(response, 405, "the method is not allowed here; allowed are " + allowed);
+  }
+
+  void SendFault(const Fault& fault, httplib::Response& response) {
+    if (fault.retry_after) {
+      response.set_header("Retry-After", std::to_string(fault.retry_after->count()));
+    }
+    if (fault.status >= 500) {
+      response.set_header("X-Pulumi-Request-ID", "dev-" + std::to_string(++request_ids_));
+    }
+    SendError(response, fault.status,
+              fault.message.empty() ? "fault " + std::to_string(fault.status) : fault.message);
+  }
+
+  bool IsAuthorized(const httplib::Request& request) const {
+    const std::string header = request.get_header_value("Authorization");
+    const std::string_view token = TokenOf(header);
+    if (token.empty()) return false;
+    return !backend_.token || backend_.token->Equals(token);
+  }
+
+  SystemClock system_clock_;
+  Clock& clock_;
+  Router router_;
+  Backend backend_;
+  std::atomic<std::uint64_t> request_ids_ = 0;
+  std::stop_source stop_;
+  // Last: its threads use the rest until it is gone.
+  std::unique_ptr<HttpServer> http_;
+};
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::~Server() = default;
+
+Result<std::unique_ptr<Server>> Server::Start(Options options) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(options.definitions_dir, error)) {
+    return InvalidArgument("serve definitions from \"" + options.definitions_dir +
+                           "\": it is not a folder");
+  }
+  auto impl = std::make_unique<Impl>(options);
+  ESC_RETURN_IF_ERROR(impl->Start(std::move(options)));
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+int Server::port() const { return impl_->http().port(); }
+
+std::string Server::url() const {
+  const std::string& host = impl_->http().host();
+  const std::string shown = host.contains(':') ? "[" + host + "]" : host;
+  return "http://" + shown + ":" + std::to_string(port());
+}
+
+Faults& Server::faults() { return impl_->backend().faults; }
+RequestCounters& Server::counters() { return impl_->backend().counters; }
+
+}  // namespace escagent::devserver

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/secret.h"
+#include "esc/devserver/faults.h"
+#include "esc/devserver/request_counters.h"
+
+namespace escagent::devserver {
+
+// A server with the parts of Pulumi ESC's REST API (reference/esc-api.md (a)) that read
+// environments, for demonstrations, development and tests without Pulumi Cloud. The environments
+// are files: DIR/organization/project/environment.yaml, evaluated by esc/eval. An edit on disk is a
+// new revision. Strict enough in its answers for the official SDKs.
+//
+// Beside the API: /debug/requests counts the requests of each route (GET, DELETE), /debug/faults
+// makes the server misbehave (GET, POST adds, PUT replaces, DELETE; see Fault). Neither asks for a
+// token, and values are served over plain HTTP: not for production.
+//
+// Serves on threads of its own from Start() until it is destroyed. The methods are thread-safe.
+class Server {
+ public:
+  struct Options {
+    std::string definitions_dir;
+    std::string listen = "127.0.0.1:0";
+    // The only token that is accepted. Absent: any that is not empty.
+    std::optional<Secret> token;
+    // Of sessions that are opened without a duration.
+    std::chrono::seconds default_session = std::chrono::hours(1);
+    // When sessions expire, and how delays pass. Borrowed; null: the system's.
+    Clock* clock = nullptr;
+  };
+
+  // INVALID_ARGUMENT for a bad address or a folder that is none, UNAVAILABLE for a port in use.
+  static Result<std::unique_ptr<Server>> Start(Options options);
+  // Ends all requests, also hanging ones.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  int port() const;
+  // "http://127.0.0.1:8080", without a path.
+  std::string url() const;
+
+  Faults& faults();
+  RequestCounters& counters();
+
+ private:
+  class Impl;
+  explicit Server(std::unique_ptr<Impl> impl);
+
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace escagent::devserver
