@@ -16,7 +16,8 @@ namespace escagent::csi {
 //
 // Threads: 1 for the quick methods (Identity, Registration, capabilities, info), 4 for publish,
 // 2 for unpublish and stats, 1 that accepts; more calls wait their turn. Slow publishes thus
-// delay neither a health probe nor an unpublish. All methods of this class are thread-safe.
+// delay neither a health probe nor an unpublish. gRPC adds 4 or 5 of its own (timers, executors),
+// on a machine of any size. All methods of this class are thread-safe.
 class Server {
  public:
   using Options = ServerOptions;
