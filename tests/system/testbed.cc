@@ -49,6 +49,8 @@ void EnterPrivateMountNamespace() {
   }
 }
 
+std::string ProgramFolder() { return fs::read_symlink("/proc/self/exe").parent_path().string(); }
+
 Testbed::Testbed(std::string bin) : bin_(std::move(bin)), token_("pul-testbed-token") {
   std::string pattern = "/tmp/esc-testbed.XXXXXX";
   if (mkdtemp(pattern.data()) == nullptr) Die("cannot make a temporary folder");

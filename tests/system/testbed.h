@@ -75,6 +75,9 @@ class Testbed {
 // line that says why when it is not root or there is no /dev/fuse.
 void EnterPrivateMountNamespace();
 
+// Where the running program is, and with it the others of the build.
+std::string ProgramFolder();
+
 // A GET of a small page on loopback.
 std::string HttpGet(const std::string& url);
 
