@@ -8,7 +8,8 @@
 #define ESC_THREAD_ANNOTATION(x)
 #endif
 
-// Abseil, which gRPC's headers bring along, has macros of three of these names and the same meaning.
+// Abseil, which gRPC's headers bring along, has macros of three of these names and the same
+// meaning.
 #undef GUARDED_BY
 #undef PT_GUARDED_BY
 #undef NO_THREAD_SAFETY_ANALYSIS
