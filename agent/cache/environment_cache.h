@@ -36,6 +36,7 @@ struct EnvironmentStatus {
   std::optional<Error> last_error;           // empty when the last attempt succeeded
   // When the values were last known to be current (a HEAD or an open that succeeded).
   std::optional<Clock::TimePoint> fresh_at;
+  // TimePoint::max() when none is due by time (no snapshot yet).
   Clock::TimePoint next_refresh;
   int subscribers = 0;
   std::chrono::milliseconds interval{0};
