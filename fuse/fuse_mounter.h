@@ -30,7 +30,7 @@ class FuseMounter final : public Mounter {
     std::chrono::milliseconds publish_timeout{5000};
     // How long a replaced generation is retained for whoever is late, and how long the files of a
     // CacheProfile::kFull volume keep their bytes after a rotation.
-    std::chrono::milliseconds grace{2000};
+    std::chrono::milliseconds grace{5000};
   };
 
   // FAILED_PRECONDITION when /dev/fuse cannot be used; the message says what to do.

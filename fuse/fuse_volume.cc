@@ -81,8 +81,11 @@ Status FuseVolume::Publish(const VolumeSpec& spec) {
     if (!is_full) session->Settle(number);
     gate->Leave();
   });
+  // Weak: a connection whose volume is gone must not be kept open until then.
   threads_->notifier->Post(steady_clock::now() + threads_->grace,
-                           [session = session_, is_full, number] {
+                           [weak = std::weak_ptr<Session>(session_), is_full, number] {
+                             const std::shared_ptr<Session> session = weak.lock();
+                             if (session == nullptr) return;
                              // In full nobody tells us of open files: until now, who was reading
                              // one had time to finish.
                              if (is_full) session->Settle(number);

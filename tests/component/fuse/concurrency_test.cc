@@ -92,8 +92,8 @@ TEST_P(ConcurrencyTest, NothingIsTornAndNothingFails) {
       });
   EXPECT_EQ(torn, 0);
   EXPECT_EQ(failed, 0) << "errno " << last_error;
-  EXPECT_GT(reads, 50);
-  EXPECT_GT(rounds, 10);
+  EXPECT_GT(reads, 10);
+  EXPECT_GT(rounds, 3);
 }
 
 TEST_P(ConcurrencyTest, AReaderThatPublishedSeesItsOwnWrite) {
@@ -140,7 +140,7 @@ TEST_P(ConcurrencyTest, PairsReadThroughAnOpenFolderBelongTogether) {
       });
   EXPECT_EQ(mixed, 0);
   EXPECT_EQ(failed, 0);
-  EXPECT_GT(pairs, 50);
+  EXPECT_GT(pairs, 10);
 }
 
 TEST_P(ConcurrencyTest, SeveralPublishersTakeTurns) {

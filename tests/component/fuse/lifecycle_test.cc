@@ -72,12 +72,13 @@ TEST_F(LifecycleTest, AVolumeThatIsDestroyedWithoutUnmountIsDead) {
   const std::string root = NewFolder("volume");
   const auto mounter = NewMounter();
   auto volume = Mount(*mounter, root, SpecOf({{"key", "x"}}));
-  EXPECT_EQ(*ReadPath(root + "/key"), "x");
+  EXPECT_TRUE(volume->Publish(SpecOf({{"key", "y"}})));
+  EXPECT_EQ(*ReadPath(root + "/key"), "y");
+  const auto open_before = CountEntries("/proc/self/fd");
   volume.reset();
-  EXPECT_TRUE(WaitFor([&] {
-    const auto found = ListOf(root);
-    return found.empty();
-  }));
+  // The descriptor goes with the last worker that is in the session.
+  EXPECT_TRUE(WaitFor([&] { return CountEntries("/proc/self/fd") == open_before - 1; }));
+  EXPECT_EQ(ReadPath(root + "/key").error(), ENOTCONN);
   EXPECT_TRUE(*mounter->IsMountPoint(root));
   EXPECT_TRUE(mounter->UnmountAll(root));
   EXPECT_FALSE(*mounter->IsMountPoint(root));

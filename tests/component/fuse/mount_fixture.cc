@@ -203,7 +203,9 @@ ProfileTest::~ProfileTest() {
   }
 }
 
-void ProfileTest::Start(const VolumeSpec& spec, FuseMounter::Options options) {
+void ProfileTest::Start(const VolumeSpec& spec, std::chrono::milliseconds grace) {
+  FuseMounter::Options options;
+  options.grace = grace;
   mounter_ = NewMounter(options);
   volume_ = Mount(*mounter_, mountpoint_, spec, GetParam());
 }

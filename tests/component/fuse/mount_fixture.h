@@ -63,7 +63,8 @@ class ProfileTest : public MountTest, public ::testing::WithParamInterface<Cache
   ProfileTest();
   ~ProfileTest() override;
 
-  void Start(const VolumeSpec& spec, FuseMounter::Options options = {});
+  // The grace is longer than any test, so that none depends on how busy the machine is.
+  void Start(const VolumeSpec& spec, std::chrono::milliseconds grace = std::chrono::minutes(10));
   void Publish(const VolumeSpec& spec) const;
   std::string Path(const std::string& name) const { return mountpoint_ + "/" + name; }
   bool IsFull() const { return GetParam() == CacheProfile::kFull; }

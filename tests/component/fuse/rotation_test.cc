@@ -121,9 +121,7 @@ TEST_P(RotationTest, AFileOpenedButNotYetReadKeepsItsBytes) {
 }
 
 TEST_P(RotationTest, SubPathFilesFollow) {
-  FuseMounter::Options options;
-  options.grace = std::chrono::milliseconds(50);
-  Start(SpecOf({{"key", "first"}}), options);
+  Start(SpecOf({{"key", "first"}}), std::chrono::milliseconds(50));
   const std::string bound = BindFile(Path("key"), "bound");
   EXPECT_EQ(*ReadPath(bound), "first");
   for (const std::string& value :
