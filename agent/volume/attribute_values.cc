@@ -19,8 +19,9 @@ Result<mode_t> ParseMode(std::string_view text, std::string_view what) {
   std::string_view digits = text;
   if (digits.starts_with("0o")) digits.remove_prefix(2);
   mode_t mode = 0;
-  const char* const end = digits.data() + digits.size();
-  const auto [last, error] = std::from_chars(digits.data(), end, mode, 8);
+  const char* const begin = digits.data();
+  const char* const end = begin + digits.size();
+  const auto [last, error] = std::from_chars(begin, end, mode, 8);
   if (error != std::errc() || last != end || mode > 0777) {
     return InvalidArgument(std::string(what) + ": must be octal permission bits from 0 to 0777" +
                            GotForMessage(text));
@@ -30,8 +31,9 @@ Result<mode_t> ParseMode(std::string_view text, std::string_view what) {
 
 Result<std::uint32_t> ParseId(std::string_view text, std::string_view what) {
   std::uint32_t id = 0;
-  const char* const end = text.data() + text.size();
-  const auto [last, error] = std::from_chars(text.data(), end, id);
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const auto [last, error] = std::from_chars(begin, end, id);
   constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
   if (error != std::errc() || last != end || id == kNone) {
     return InvalidArgument(std::string(what) + ": must be a number from 0 to 4294967294" +

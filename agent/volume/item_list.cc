@@ -53,7 +53,7 @@ Item ReadItem(const YAML::Node& node, const std::string& what, std::vector<std::
       continue;
     }
     if (!value.IsScalar()) {
-      errors.push_back(what + "." + key + ": must be a plain text");
+      errors.push_back(std::string(what).append(".").append(key).append(": must be a plain text"));
       continue;
     }
     if (key == "path") {
@@ -119,6 +119,7 @@ std::vector<Item> ParseItemList(std::string_view yaml, std::vector<std::string>&
   }
   const std::size_t errors_before = errors.size();
   std::vector<Item> items;
+  items.reserve(list->size());
   for (std::size_t i = 0; i < list->size(); ++i) {
     items.push_back(ReadItem((*list)[i], "items[" + std::to_string(i) + "]", errors));
   }

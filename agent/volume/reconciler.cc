@@ -20,7 +20,7 @@ Reconciler::Reconciler(Options options, const SourceFinder& sources, Clock& cloc
       sources_(sources),
       clock_(clock),
       volumes_(std::move(volumes)),
-      thread_(StartThread("esc-volumes", [this](std::stop_token stop) { Run(stop); })) {}
+      thread_(StartThread("esc-volumes", [this](const std::stop_token& stop) { Run(stop); })) {}
 
 Reconciler::~Reconciler() { Stop(); }
 
@@ -80,7 +80,7 @@ Reconciler::VolumeList Reconciler::TakeDue(Clock::TimePoint& next) {
   return due;
 }
 
-void Reconciler::Reconcile(const VolumeList& volumes, std::stop_token stop) {
+void Reconciler::Reconcile(const VolumeList& volumes, const std::stop_token& stop) {
   std::vector<Attempt> failed;
   for (const std::shared_ptr<Volume>& volume : volumes) {
     if (stop.stop_requested()) return;

@@ -44,7 +44,7 @@ class Reconciler {
   // Checks these now, on the calling thread: the store again, a new subscription if its answer is
   // another one, and whether the newest values are shown. A failure changes nothing of what is
   // shown. An environment that cannot be opened is only tried for the first of its volumes.
-  void Reconcile(const VolumeList& volumes, std::stop_token stop);
+  void Reconcile(const VolumeList& volumes, const std::stop_token& stop);
   // Notes a failure of the volume's source (none: an optional environment is not there yet) and
   // when to try again. The thread learns of it with the next Check or Wake.
   void RetryLater(Volume& volume, std::optional<Error> error) const;

@@ -11,11 +11,8 @@
 namespace escagent::volume {
 namespace {
 
-using std::chrono_literals::operator""s;
-using std::chrono_literals::operator""h;
-
-constexpr std::chrono::milliseconds kShortestInterval = 1s;
-constexpr std::chrono::milliseconds kLongestInterval = 24h;
+constexpr std::chrono::milliseconds kShortestInterval = std::chrono::seconds(1);
+constexpr std::chrono::milliseconds kLongestInterval = std::chrono::hours(24);
 
 constexpr std::array<std::string_view, 16> kKnown = {"secretStore", "clusterSecretStore",
                                                      "path",        "format",
@@ -101,7 +98,7 @@ class Reader {
                           "clusterSecretStore");
       } else if (name == "backend") {
         if (value == "tmpfs") {
-          errors_.push_back("backend: tmpfs is not supported by this version yet; use fuse");
+          errors_.emplace_back("backend: tmpfs is not supported by this version yet; use fuse");
         } else if (value != "fuse") {
           errors_.push_back("backend: must be fuse" + GotForMessage(value));
         }
@@ -117,7 +114,7 @@ class Reader {
     const std::string* const store = Find("secretStore");
     const std::string* const cluster_store = Find("clusterSecretStore");
     if ((store == nullptr) == (cluster_store == nullptr)) {
-      errors_.push_back(
+      errors_.emplace_back(
           "exactly one of secretStore and clusterSecretStore is required: the name of a store with "
           "provider pulumi");
       return;
@@ -146,13 +143,13 @@ class Reader {
     if (const std::string* const file_name = Find("fileName")) {
       result_.file_name = *file_name;
       if (result_.format == Format::kFiles) {
-        errors_.push_back("fileName: only with format json, yaml, dotenv or properties");
+        errors_.emplace_back("fileName: only with format json, yaml, dotenv or properties");
       } else if (const Status valid = ValidateFilePath(*file_name); !valid) {
         errors_.push_back("fileName: " + valid.error().message);
       }
     }
     if (const std::string* const items = Find("items")) {
-      if (result_.format != Format::kFiles) errors_.push_back("items: only with format files");
+      if (result_.format != Format::kFiles) errors_.emplace_back("items: only with format files");
       result_.items = ParseItemList(*items, errors_);
     }
   }

@@ -278,8 +278,9 @@ Status VolumeManager::CheckTargetIsFree(const std::string& volume_id,
   MutexLock lock(mutex_);
   for (const auto& [id, volume] : volumes_) {
     if (id != volume_id && volume->identity().target == target) {
-      return FailedPrecondition("volume " + volume_id + ": volume " + id +
-                                " is published at this target_path");
+      std::string message = "volume " + volume_id + ": volume ";
+      message += id + " is published at this target_path";
+      return FailedPrecondition(std::move(message));
     }
   }
   return {};
