@@ -4,3 +4,4 @@
 // only.
 #define FUSE_USE_VERSION 314
 #include <fuse_lowlevel.h>
+#include <fuse_opt.h>

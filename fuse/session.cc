@@ -42,6 +42,8 @@ Result<std::shared_ptr<Session>> Session::Start(UniqueFd device, std::unique_ptr
   std::array<char*, 2> arguments = {program.data(), nullptr};
   fuse_args args = {.argc = 1, .argv = arguments.data(), .allocated = 0};
   made->session_ = fuse_session_new(&args, &SessionOps(), sizeof(fuse_lowlevel_ops), made.get());
+  // Parsing has put a copy of its own into args.
+  fuse_opt_free_args(&args);
   if (made->session_ == nullptr) return Internal("start FUSE session: libfuse refused it");
   const std::string descriptor = "/dev/fd/" + std::to_string(device.Get());
   if (fuse_session_mount(made->session_, descriptor.c_str()) != 0) {
@@ -59,16 +61,16 @@ Status Session::AnswerInit(std::chrono::milliseconds timeout) {
   if (ready == 0) {
     return MakeError(Code::kDeadlineExceeded, "wait for the kernel's FUSE_INIT: it did not come");
   }
-  init_request_.resize(kBufferSize);
-  const ssize_t size = read(fd_, init_request_.data(), init_request_.size());
+  alignas(8) std::array<std::byte, kBufferSize> buffer;
+  const ssize_t size = read(fd_, buffer.data(), buffer.size());
   if (size < 0) return ErrnoError(errno, "read the kernel's FUSE_INIT");
-  init_request_.resize(static_cast<std::size_t>(size));
+  // Kept before libfuse may write into the buffer, and without its spare room: there is one of
+  // these for each volume.
+  init_request_.assign(buffer.begin(), buffer.begin() + size);
 
-  // libfuse may write into what it processes; the saved bytes stay as they came.
-  std::vector<std::byte> copy = init_request_;
   fuse_buf request = {};
-  request.size = copy.size();
-  request.mem = copy.data();
+  request.size = init_request_.size();
+  request.mem = buffer.data();
   fuse_session_process_buf(session_, &request);
   if (fuse_session_exited(session_)) {
     return FailedPrecondition("answer FUSE_INIT: libfuse cannot speak this kernel's version");
