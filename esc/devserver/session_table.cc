@@ -1,5 +1,6 @@
 #include "esc/devserver/session_table.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <random>
@@ -24,14 +25,14 @@ std::string SessionTable::Add(std::string owner, Snapshot snapshot,
   std::string id = NewId();
   MutexLock lock(mutex_);
   DropExpired();
-  while (order_.size() >= kMaxSessions) {
-    sessions_.erase(order_.front());
-    order_.pop_front();
+  if (sessions_.size() >= kMaxSessions) {
+    sessions_.erase(std::ranges::min_element(
+        sessions_, {}, [](const auto& session) { return session.second.number; }));
   }
-  sessions_[id] = {.owner = std::move(owner),
+  sessions_[id] = {.number = ++opened_,
+                   .owner = std::move(owner),
                    .snapshot = std::move(snapshot),
                    .expires = clock_.Now() + duration};
-  order_.push_back(id);
   return id;
 }
 
@@ -54,12 +55,7 @@ std::size_t SessionTable::Size() {
 
 void SessionTable::DropExpired() {
   const Clock::TimePoint now = clock_.Now();
-  std::erase_if(order_, [&](const std::string& id) {
-    const auto session = sessions_.find(id);
-    if (session->second.expires > now) return false;
-    sessions_.erase(session);
-    return true;
-  });
+  std::erase_if(sessions_, [now](const auto& session) { return session.second.expires <= now; });
 }
 
 }  // namespace escagent::devserver

@@ -2,7 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
-#include <deque>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -38,6 +38,7 @@ class SessionTable {
 
  private:
   struct Session {
+    std::uint64_t number = 0;  // in the order of opening
     std::string owner;
     Snapshot snapshot;
     Clock::TimePoint expires;
@@ -48,7 +49,7 @@ class SessionTable {
   const Clock& clock_;
   Mutex mutex_;
   std::map<std::string, Session, std::less<>> sessions_ GUARDED_BY(mutex_);
-  std::deque<std::string> order_ GUARDED_BY(mutex_);  // of opening
+  std::uint64_t opened_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace escagent::devserver
