@@ -1,6 +1,5 @@
 #include "agent/app.h"
 
-#include <thread>
 #include <utility>
 
 #include "agent/cache/environment_cache.h"
@@ -13,7 +12,6 @@
 #include "base/curl_transport.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "base/thread.h"
 #include "base/version.h"
 #include "csi/server.h"
 #include "esc/client.h"
@@ -22,8 +20,6 @@
 namespace escagent {
 namespace {
 
-// How often stores and tokens are looked at for changes.
-constexpr std::chrono::seconds kReconcileInterval{5};
 constexpr std::chrono::seconds kProbeTimeout{3};
 constexpr std::chrono::seconds kDrain{5};
 
@@ -39,11 +35,12 @@ class App::Impl {
         transport_({.user_agent = "esc-agent/" + std::string(kVersion),
                     .ca_file = options.esc_ca_file,
                     .allow_plain_http = options.allow_plain_http}),
-        cache_({.default_interval = options.refresh_interval, .max_stale = options.max_stale},
+        cache_({.default_interval = options.refresh_interval,
+                .max_stale = options.max_stale,
+                .workers = 4},
                clock) {}
 
   ~Impl() {
-    reconciler_ = {};
     http_.reset();
     admin_.reset();
     if (csi_ != nullptr) csi_->Stop(kDrain);
@@ -69,9 +66,6 @@ class App::Impl {
         [this](const store::ResolvedStore& store) { return MakeApi(store); });
     ESC_RETURN_IF_ERROR(StartCsi(std::move(on_fatal)));
     ESC_RETURN_IF_ERROR(StartListeners());
-    reconciler_ = StartThread("reconcile", [this](const std::stop_token& stop) {
-      while (clock_.SleepUntil(clock_.Now() + kReconcileInterval, stop)) volumes_->Reconcile();
-    });
     return {};
   }
 
@@ -174,7 +168,6 @@ class App::Impl {
   std::unique_ptr<csi::Server> csi_;
   std::unique_ptr<status::AdminServer> admin_;
   std::unique_ptr<status::HttpServer> http_;
-  std::jthread reconciler_;
 };
 
 App::App(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

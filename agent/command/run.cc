@@ -14,6 +14,7 @@
 #include "agent/command/signals.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/process_memory.h"
 #include "base/version.h"
 
 namespace escagent::command {
@@ -136,6 +137,7 @@ int Run(FlagSet& flags) {
   if (const int code = ReportUsage(flags); code != kDone) return code;
   SetLogLevel(*level);
 
+  LimitMallocArenas();
   ProtectProcessMemory();
   Signals::Block();
   SystemClock clock;
@@ -149,6 +151,7 @@ int Run(FlagSet& flags) {
     // What the configuration says is wrong, as opposed to what the machine lacks.
     return app.error().code == Code::kInvalidArgument ? kWrongUsage : kFailed;
   }
+  TrimProcessMemory();
   int signal = Signals::Wait();
   for (; signal == SIGHUP; signal = Signals::Wait()) (*app)->Reload();
   LogInfo("stopping", {{log_key::kSignal, signal}});

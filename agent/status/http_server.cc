@@ -10,7 +10,8 @@
 namespace escagent::status {
 namespace {
 
-constexpr int kThreads = 2;
+// Besides the one that accepts. A probe takes milliseconds.
+constexpr int kThreads = 1;
 
 void AddProbe(httplib::Server& server, const char* path, std::function<Status()> check) {
   server.Get(path, [check = std::move(check)](const httplib::Request&, httplib::Response& answer) {

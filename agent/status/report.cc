@@ -24,7 +24,6 @@ json EnvironmentJson(const cache::EnvironmentStatus& environment, Clock::TimePoi
       {"backend", environment.key.backend},
       {"subscribers", environment.subscribers},
       {"intervalSeconds", Seconds(environment.interval)},
-      {"nextRefreshSeconds", std::max(0.0, Seconds(environment.next_refresh - now))},
       {"opened", environment.snapshot != nullptr},
       {"error", environment.last_error ? environment.last_error->ToString() : ""},
   };
@@ -33,6 +32,9 @@ json EnvironmentJson(const cache::EnvironmentStatus& environment, Clock::TimePoi
   }
   out["revision"] = environment.revision;
   out["expired"] = environment.expired;
+  if (environment.next_refresh != Clock::TimePoint::max()) {
+    out["nextRefreshSeconds"] = std::max(0.0, Seconds(environment.next_refresh - now));
+  }
   if (environment.fresh_at) out["freshSecondsAgo"] = Seconds(now - *environment.fresh_at);
   return out;
 }

@@ -1,6 +1,7 @@
 #include "agent/volume/reconciler.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "base/log.h"
@@ -14,12 +15,19 @@ struct Reconciler::Attempt {
   Error error;
 };
 
+// What one round has found out so far: hundreds of volumes may share a store.
+struct Reconciler::Round {
+  std::map<std::pair<std::string, std::string>, Result<VolumeSource>> sources;
+  std::vector<Attempt> failed;
+};
+
 Reconciler::Reconciler(Options options, const SourceFinder& sources, Clock& clock,
                        std::function<VolumeList()> volumes)
     : options_(std::move(options)),
       sources_(sources),
       clock_(clock),
       volumes_(std::move(volumes)),
+      next_check_(clock.Now() + options_.check_interval),
       thread_(StartThread("esc-volumes", [this](const std::stop_token& stop) { Run(stop); })) {}
 
 Reconciler::~Reconciler() { Stop(); }
@@ -66,12 +74,15 @@ Reconciler::VolumeList Reconciler::TakeDue(Clock::TimePoint& next) {
     std::swap(to_check, to_check_);
   }
   const Clock::TimePoint now = clock_.Now();
-  // Nothing comes due by itself but retries, and those are set with a wake-up or by this thread.
-  next = now + std::chrono::hours(1);
+  const bool check_all = now >= next_check_;
+  if (check_all) next_check_ = now + options_.check_interval;
+  // Retries are set with a wake-up or by this thread.
+  next = next_check_;
   VolumeList due;
   for (std::shared_ptr<Volume>& volume : volumes_()) {
     const std::optional<Clock::TimePoint> next_try = volume->NextTry();
-    if (to_check.contains(volume->identity().volume_id) || (next_try && *next_try <= now)) {
+    if (check_all || to_check.contains(volume->identity().volume_id) ||
+        (next_try && *next_try <= now)) {
       due.push_back(std::move(volume));
     } else if (next_try) {
       next = std::min(next, *next_try);
@@ -81,32 +92,36 @@ Reconciler::VolumeList Reconciler::TakeDue(Clock::TimePoint& next) {
 }
 
 void Reconciler::Reconcile(const VolumeList& volumes, const std::stop_token& stop) {
-  std::vector<Attempt> failed;
+  Round round;
   for (const std::shared_ptr<Volume>& volume : volumes) {
     if (stop.stop_requested()) return;
-    ReconcileOne(*volume, failed, stop);
+    ReconcileOne(*volume, round, stop);
   }
 }
 
-void Reconciler::ReconcileOne(Volume& volume, std::vector<Attempt>& failed,
-                              const std::stop_token& stop) {
+void Reconciler::ReconcileOne(Volume& volume, Round& round, const std::stop_token& stop) {
   const VolumeIdentity& identity = volume.identity();
-  const Result<VolumeSource> source =
-      sources_.Find(identity.pod.namespace_name, identity.attributes.store);
+  const std::pair asked(identity.pod.namespace_name, identity.attributes.store.ToString());
+  auto found = round.sources.find(asked);
+  if (found == round.sources.end()) {
+    found =
+        round.sources.emplace(asked, sources_.Find(asked.first, identity.attributes.store)).first;
+  }
+  const Result<VolumeSource>& source = found->second;
   if (!source) return RetryLater(volume, source.error());
   if (volume.ComesFrom(source->key)) {
     volume.ClearRetry();
   } else {
-    Resubscribe(volume, *source, failed, stop);
+    Resubscribe(volume, *source, round, stop);
   }
   volume.Refresh();
 }
 
-void Reconciler::Resubscribe(Volume& volume, const VolumeSource& source,
-                             std::vector<Attempt>& failed, const std::stop_token& stop) {
-  const auto known = std::ranges::find(failed, source.key, &Attempt::key);
+void Reconciler::Resubscribe(Volume& volume, const VolumeSource& source, Round& round,
+                             const std::stop_token& stop) {
+  const auto known = std::ranges::find(round.failed, source.key, &Attempt::key);
   std::optional<Error> error;
-  if (known != failed.end()) {
+  if (known != round.failed.end()) {
     error = known->error;
   } else {
     Result<cache::Subscription> subscription = sources_.Subscribe(
@@ -116,7 +131,7 @@ void Reconciler::Resubscribe(Volume& volume, const VolumeSource& source,
       return Report(volume, std::nullopt);
     }
     error = std::move(subscription).error();
-    failed.push_back({source.key, *error});
+    round.failed.push_back({source.key, *error});
   }
   const bool awaited = volume.identity().attributes.optional && !volume.HasSource() &&
                        error->code == Code::kNotFound;

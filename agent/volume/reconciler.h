@@ -29,6 +29,8 @@ class Reconciler {
   struct Options {
     // How soon a store or an environment that failed is asked again.
     std::chrono::milliseconds retry_interval{10000};
+    // How often every volume's store is asked, for stores and tokens that changed.
+    std::chrono::milliseconds check_interval{5000};
     VolumeObserver observer;
   };
 
@@ -55,12 +57,14 @@ class Reconciler {
 
  private:
   struct Attempt;
+  struct Round;
 
   void Run(const std::stop_token& stop);
   // Takes what Check() asked for and what is due; says when the next one is due.
+  // Everything every check_interval.
   VolumeList TakeDue(Clock::TimePoint& next) EXCLUDES(mutex_);
-  void ReconcileOne(Volume& volume, std::vector<Attempt>& failed, const std::stop_token& stop);
-  void Resubscribe(Volume& volume, const VolumeSource& source, std::vector<Attempt>& failed,
+  void ReconcileOne(Volume& volume, Round& round, const std::stop_token& stop);
+  void Resubscribe(Volume& volume, const VolumeSource& source, Round& round,
                    const std::stop_token& stop);
   void Report(const Volume& volume, const std::optional<Error>& error) const;
 
@@ -72,6 +76,7 @@ class Reconciler {
   cache::Waker waker_;
   Mutex mutex_;
   std::set<std::string> to_check_ GUARDED_BY(mutex_);
+  Clock::TimePoint next_check_;  // of all volumes; the thread's own
   std::jthread thread_;
 };
 

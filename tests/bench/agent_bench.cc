@@ -104,7 +104,7 @@ std::vector<Row> Measure(const std::string& bin) {
   testbed.WriteEnvironment("acme/bench/dev", definition);
   testbed.WriteClusterStore("store", "acme/bench/dev");
   testbed.StartDevServer();
-  testbed.StartAgent({"--refresh-interval", "10s", "--log-level", "warn"});
+  testbed.StartAgent({"--refresh-interval", "10s"});
   Driver driver(testbed);
   const std::map<std::string, std::string> attributes = {{"clusterSecretStore", "store"},
                                                          {"path", "app"}};
