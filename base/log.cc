@@ -81,8 +81,8 @@ std::string ValueJson(const LogValue& value) {
           return std::to_string(v);
         } else if constexpr (std::is_same_v<T, bool>) {
           return v ? "true" : "false";
-        } else if constexpr (std::is_same_v<T, std::chrono::milliseconds>) {
-          return std::to_string(static_cast<double>(v.count()) / 1000.0);
+        } else if constexpr (std::is_same_v<T, std::chrono::microseconds>) {
+          return std::to_string(static_cast<double>(v.count()) / 1e6);
         } else {
           return DumpJson(nlohmann::json(v->ToString()));
         }

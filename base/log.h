@@ -19,7 +19,7 @@ Result<LogLevel> ParseLogLevel(std::string_view text);
 
 // What a field may hold: a closed set, which a Secret is not part of.
 using LogValue =
-    std::variant<std::string_view, std::int64_t, bool, std::chrono::milliseconds, const Error*>;
+    std::variant<std::string_view, std::int64_t, bool, std::chrono::microseconds, const Error*>;
 
 struct LogField {
   LogField(LogKey k, std::string_view v) : key(k), value(v) {}
@@ -30,7 +30,7 @@ struct LogField {
   LogField(LogKey k, std::same_as<bool> auto v) : key(k), value(v) {}
   template <class Rep, class Period>
   LogField(LogKey k, std::chrono::duration<Rep, Period> v)
-      : key(k), value(std::chrono::duration_cast<std::chrono::milliseconds>(v)) {}
+      : key(k), value(std::chrono::duration_cast<std::chrono::microseconds>(v)) {}
   LogField(LogKey k, const Error& v) : key(k), value(&v) {}
 
   LogKey key;

@@ -258,7 +258,12 @@ TEST_F(CanaryTest, NothingSecretComesOut) {
   for (const char* fault :
        {R"({"status": 400})", R"({"status": 401})", R"({"status": 403})", R"({"status": 404})",
         R"({"status": 409})", R"({"status": 429, "retryAfter": 1})", R"({"status": 500})",
-        R"({"status": 503})", R"({"truncate": true})"}) {
+        R"({"status": 503})", R"({"truncate": true})",
+        R"({"route": "POST /api/esc/environments/{org}/{project}/{env}/open", "status": 500})",
+        R"({"route": "POST /api/esc/environments/{org}/{project}/{env}/open", "truncate": true})",
+        R"({"route": "GET /api/esc/environments/{org}/{project}/{env}/open/{id}", "status": 404})",
+        R"({"route": "GET /api/esc/environments/{org}/{project}/{env}/open/{id}",
+            "truncate": true})"}) {
     bed_.Debug("PUT", "/debug/faults", fault);
     WriteStore("fault-" + std::to_string(pod), "fault" + std::to_string(pod), "token");
     bed_.WriteEnvironment("acme/app/fault" + std::to_string(pod), Definition("fault"));

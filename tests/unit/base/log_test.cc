@@ -52,7 +52,7 @@ TEST_F(LogTest, OneJsonObjectALine) {
     LogInfo("volume published", {{log_key::kVolume, "csi-1"},
                                  {log_key::kCount, 3},
                                  {log_key::kStatus, true},
-                                 {log_key::kDelay, std::chrono::milliseconds(1500)},
+                                 {log_key::kDelay, std::chrono::microseconds(1500250)},
                                  {log_key::kError, error}});
   });
   ASSERT_EQ(lines.size(), 1U);
@@ -62,7 +62,7 @@ TEST_F(LogTest, OneJsonObjectALine) {
   EXPECT_EQ(line["volumeId"], "csi-1");
   EXPECT_EQ(line["count"], 3);
   EXPECT_EQ(line["status"], true);
-  EXPECT_EQ(line["delay"], 1.5) << "durations are seconds";
+  EXPECT_EQ(line["delay"], 1.50025) << "durations are seconds";
   EXPECT_EQ(line["error"], "UNAVAILABLE: open acme/web/dev: refused");
 }
 
