@@ -46,8 +46,7 @@ Result<std::unique_ptr<MountedVolume>> FuseMounter::Mount(const MountOptions& op
   ESC_ASSIGN_OR_RETURN(std::unique_ptr<SecretTree> tree,
                        SecretTree::Create(spec, static_cast<std::uint64_t>(seconds.count()), now));
   ESC_ASSIGN_OR_RETURN(const std::string path, ResolveMountpoint(options.mountpoint));
-  ESC_ASSIGN_OR_RETURN(UniqueFd device, OpenFuseDevice());
-  ESC_RETURN_IF_ERROR(MountDevice(device, path, options, spec.folder_mode));
+  ESC_ASSIGN_OR_RETURN(UniqueFd device, MountFuse(path, options, spec.folder_mode));
 
   Result<std::unique_ptr<MountedVolume>> volume =
       Serve(threads_, std::move(device), path, options.cache, std::move(tree));

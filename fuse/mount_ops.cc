@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +12,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
+
+#include "fuse/user_mount.h"
 
 namespace escagent::fuse {
 namespace {
@@ -80,8 +83,9 @@ Result<std::string> ResolveMountpoint(const std::string& path) {
   return (result == "/" ? result : result + "/") + std::string(name);
 }
 
-Status MountDevice(const UniqueFd& device, const std::string& path, const MountOptions& options,
-                   mode_t root_mode) {
+Result<UniqueFd> MountFuse(const std::string& path, const MountOptions& options, mode_t root_mode) {
+  if (geteuid() != 0) return MountByHelper(path);
+  ESC_ASSIGN_OR_RETURN(UniqueFd device, OpenFuseDevice());
   std::array<char, 128> data;
   std::snprintf(data.data(), data.size(),
                 "fd=%d,rootmode=%o,user_id=0,group_id=0,allow_other,default_permissions",
@@ -92,7 +96,7 @@ Status MountDevice(const UniqueFd& device, const std::string& path, const MountO
     mount_data += context;
   }
   constexpr unsigned long kFlags = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY;
-  if (mount("esc-agent", path.c_str(), kFsType, kFlags, mount_data.c_str()) == 0) return {};
+  if (mount("esc-agent", path.c_str(), kFsType, kFlags, mount_data.c_str()) == 0) return device;
   const int error = errno;
   if (error == EPERM) {
     return PermissionDenied("mount volume at " + path +
@@ -124,6 +128,7 @@ Status DetachTop(const std::string& path) {
   if (umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0) return {};
   // EINVAL: it is not a mountpoint (any more).
   if (errno == EINVAL || errno == ENOENT) return {};
+  if (errno == EPERM && geteuid() != 0) return UnmountByHelper(path);
   return ErrnoError(errno, "unmount " + path);
 }
 

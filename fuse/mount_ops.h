@@ -26,13 +26,14 @@ Result<UniqueFd> OpenFuseDevice();
 // Does not touch what is mounted there. INVALID_ARGUMENT for "" and "/".
 Result<std::string> ResolveMountpoint(const std::string& path);
 
-// Mounts `device` at the resolved path: nosuid, nodev, noexec, allow_other, default_permissions.
+// Mounts at the resolved path: nosuid, nodev, noexec, allow_other, default_permissions. Returns the
+// mount's /dev/fuse. Without root it is fuse3's helper that mounts, for this user only
+// (fuse/user_mount.h).
 //
 // Read-only as a whole (MS_RDONLY): every write is EROFS in the kernel, before permissions and
 // without a question to us. (fuse.md 4 wants the keeper to rotate by real renames: its private
 // mount will be read-write and the pod's a read-only bind of it; until then nothing writes.)
-Status MountDevice(const UniqueFd& device, const std::string& path, const MountOptions& options,
-                   mode_t root_mode);
+Result<UniqueFd> MountFuse(const std::string& path, const MountOptions& options, mode_t root_mode);
 
 // The device number of what is mounted at `path`, without a question to whoever serves it.
 Result<DeviceNumber> MountedDevice(const std::string& path);

@@ -18,7 +18,9 @@ std::vector<Flag> DevServerFlags() {
       {.name = "definitions",
        .help = "folder with the definitions, DIR/org/project/env.yaml",
        .fallback = ""},
-      {.name = "listen", .help = "HOST:PORT; port 0 takes a free one", .fallback = "127.0.0.1:8080"},
+      {.name = "listen",
+       .help = "HOST:PORT; port 0 takes a free one",
+       .fallback = "127.0.0.1:8080"},
       {.name = "token",
        .help = "the only access token that is accepted; any when unset. Other users of this "
                "machine see a command line: prefer the variable",

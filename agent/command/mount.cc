@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/curl_transport.h"
 #include "base/duration.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "base/unique_fd.h"
 #include "base/version.h"
@@ -150,6 +151,8 @@ int Mount(FlagSet& flags, const MountArguments& arguments) {
   const bool allow_plain_http = flags.Switch("allow-plain-http");
   if (const int code = ReportUsage(flags); code != kDone) return code;
 
+  // What happens is printed in plain words instead.
+  SetLogLevel(LogLevel::kOff);
   ProtectProcessMemory();
   Signals::Block();
   auto credentials = FindCredentials(flags.Text("esc-url"), flags.Text("token-file"));

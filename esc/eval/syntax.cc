@@ -23,9 +23,13 @@ bool IsContinuation(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 
 class LineIndex {
  public:
   explicit LineIndex(std::string_view text) : text_(text), starts_{0} {
+    std::size_t continuations = 0;
     for (std::size_t i = 0; i < text.size(); ++i) {
+      if (i % kBlock == 0) continuations_.push_back(continuations);
       if (text[i] == '\n') starts_.push_back(i + 1);
+      if (IsContinuation(text[i])) ++continuations;
     }
+    continuations_.push_back(continuations);
   }
 
   // yaml-cpp counts lines and columns from 0, columns in bytes.
@@ -39,17 +43,27 @@ class LineIndex {
   Position At(std::size_t byte) const {
     const auto next = std::upper_bound(starts_.begin(), starts_.end(), byte);
     const std::size_t start = *(next - 1);
-    const auto line = text_.substr(start, byte - start);
-    const auto columns = line.size() - static_cast<std::size_t>(
-                                           std::count_if(line.begin(), line.end(), IsContinuation));
+    const std::size_t columns =
+        byte - start - (ContinuationsBefore(byte) - ContinuationsBefore(start));
     return {.line = static_cast<int>(next - starts_.begin()),
             .column = static_cast<int>(columns) + 1,
             .byte = byte};
   }
 
  private:
+  // A line may be as long as the text, and have as many values.
+  static constexpr std::size_t kBlock = 512;
+
+  std::size_t ContinuationsBefore(std::size_t byte) const {
+    const std::size_t block = byte / kBlock;
+    const std::string_view rest = text_.substr(block * kBlock, byte % kBlock);
+    return continuations_[block] +
+           static_cast<std::size_t>(std::count_if(rest.begin(), rest.end(), IsContinuation));
+  }
+
   std::string_view text_;
   std::vector<std::size_t> starts_;
+  std::vector<std::size_t> continuations_;  // UTF-8 continuation bytes before each block
 };
 
 class TreeBuilder final : public YAML::EventHandler {

@@ -1,5 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
@@ -248,6 +252,51 @@ TEST_F(AgentTest, MountsOnAWorkstation) {
   process.Signal(SIGINT);
   EXPECT_EQ(process.Wait(seconds(20)), 0) << process.Err();
   EXPECT_THAT(MountsBelow(bed_.folder()), IsEmpty());
+}
+
+// /dev/fuse as workstations have it (0666), in this test's mount namespace only.
+void OpenFuseToEverybody(const std::string& device) {
+  ASSERT_EQ(mknod(device.c_str(), S_IFCHR, makedev(10, 229)), 0);
+  ASSERT_EQ(chmod(device.c_str(), 0666), 0);
+  ASSERT_EQ(mount(device.c_str(), "/dev/fuse", nullptr, MS_BIND, nullptr), 0);
+}
+
+TEST_F(AgentTest, MountsOnAWorkstationWithoutRoot) {
+  const std::string home = bed_.folder() + "/home";
+  fs::create_directories(home + "/mnt");
+  fs::permissions(bed_.folder(), fs::perms(0755));
+  ASSERT_EQ(chown((home + "/mnt").c_str(), 65534, 65534), 0);
+  fs::copy_file(bed_.program(), home + "/esc-agent");
+  OpenFuseToEverybody(bed_.folder() + "/fuse");
+  Process process({"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
+                   home + "/esc-agent", "mount", "acme/web/dev", home + "/mnt"},
+                  {{"PULUMI_ACCESS_TOKEN", bed_.token()}, {"PULUMI_BACKEND_URL", bed_.esc_url()}},
+                  bed_.folder() + "/user-mount");
+  ASSERT_TRUE(process.WaitForOutput("mounted", seconds(20))) << process.Err();
+  // Only the user sees it: root is not let in.
+  Process reader({"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "cat",
+                  home + "/mnt/app/hello"},
+                 {}, bed_.folder() + "/user-read");
+  EXPECT_EQ(reader.Wait(seconds(20)), 0) << reader.Err();
+  EXPECT_EQ(reader.Out(), "world");
+  process.Signal(SIGINT);
+  EXPECT_EQ(process.Wait(seconds(20)), 0) << process.Err();
+  umount2("/dev/fuse", MNT_DETACH);
+  EXPECT_THAT(MountsBelow(bed_.folder()), IsEmpty());
+}
+
+TEST_F(AgentTest, RefusesWhatIsTooLargeOrEscapesAndLivesOn) {
+  // Each of the many small values travels with its trace: more than 16 MiB.
+  std::string many = "values: {list: [1";
+  for (int i = 0; i < 150000; ++i) many += ",1";
+  bed_.WriteEnvironment("acme/web/huge", many + "]}\n");
+  bed_.WriteEnvironment("acme/web/escape", "values: {\"../escape\": v}\n");
+  bed_.WriteClusterStore("huge", "acme/web/huge");
+  bed_.WriteClusterStore("escape", "acme/web/escape");
+  bed_.StartAgent();
+  Refused("huge", {{"clusterSecretStore", "huge"}}, Code::kResourceExhausted, "larger than");
+  Refused("escape", {{"clusterSecretStore", "escape"}}, Code::kInvalidArgument, "../escape");
+  EXPECT_TRUE(Publish(bed_.Volume("fine", {{"clusterSecretStore", "store"}})));
 }
 
 }  // namespace

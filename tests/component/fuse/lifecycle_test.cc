@@ -31,11 +31,9 @@ std::size_t LayerCount(const std::string& mountpoint) {
 
 // As an agent leaves a mount behind that is killed without a keeper.
 void MakeDeadMount(const std::string& mountpoint) {
-  const auto device = OpenFuseDevice();
-  ASSERT_TRUE(device);
   MountOptions options;
   options.mountpoint = mountpoint;
-  ASSERT_TRUE(MountDevice(*device, mountpoint, options, 0755));
+  ASSERT_TRUE(MountFuse(mountpoint, options, 0755));
 }
 
 TEST_F(LifecycleTest, UnmountLeavesNothingBehind) {
