@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -27,6 +28,7 @@ struct Target {
   std::string volume;
   std::string pod_uid;
   std::string volume_name;
+  bool operator==(const Target&) const = default;
 };
 
 // What the keeper keeps of a volume.
@@ -147,14 +149,16 @@ class KeeperClient {
 
  private:
   struct Answer {
-    Message message;
-    std::vector<UniqueFd> fds;
+    Message message = {};
+    std::array<UniqueFd, kMaxFds> fds;
+    unsigned taken = 0;
   };
 
   KeeperClient(UniqueFd socket, Callbacks callbacks, std::chrono::milliseconds timeout);
+  // The next descriptor of an answer if its flag is there.
+  static UniqueFd TakeFd(Answer& answer, bool present);
   Status Hello();
   void ReadReplies();
-  std::optional<Answer> Receive();
   void Deliver(Answer answer);
   // What the keeper answered, or an Error with `doing` in front.
   Result<Answer> Call(Message message, int fd, std::chrono::milliseconds timeout,

@@ -9,7 +9,7 @@ namespace escagent::keeper {
 // reply, with the request's verb and sequence; status is 0 or an errno. What is not of this shape
 // is answered with EPROTO and the connection closed; a field that is not allowed, with EINVAL.
 //
-// Fields not named at a verb must be zero or empty. "fds" are in the order given; those that are
+// Fields not named at a verb are not looked at. "fds" are in the order given; those that are
 // optional are there when the reply's flag says so.
 inline constexpr std::uint32_t kMagic = 0x6b637365;  // "esck"
 inline constexpr std::uint16_t kVersion = 1;
