@@ -1,5 +1,8 @@
 #include "agent/app.h"
 
+#include <filesystem>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "agent/cache/environment_cache.h"
@@ -22,6 +25,7 @@ namespace {
 
 constexpr std::chrono::seconds kProbeTimeout{3};
 constexpr std::chrono::seconds kDrain{5};
+constexpr std::string_view kUnixScheme = "unix://";
 
 }  // namespace
 
@@ -85,14 +89,17 @@ class App::Impl {
     options.csi_endpoint = options_.csi_endpoint;
     options.registration_socket = options_.registration_socket;
     options.kubelet_registration_path = options_.kubelet_registration_path;
-    options.on_rejected = [on_fatal = std::move(on_fatal)](const std::string& reason) {
-      LogError("kubelet refused the driver", {{log_key::kError, reason}});
-      on_fatal();
-    };
+    // The reason is logged by the registration service.
+    options.on_rejected = [on_fatal = std::move(on_fatal)](const std::string&) { on_fatal(); };
     options.observer = [this](std::string_view method, Code code,
                               std::chrono::nanoseconds duration) {
       metrics_.CountRpc(method, code, duration);
     };
+    // The folder is the driver's own, unlike that of the registration socket.
+    std::error_code ignored;
+    std::filesystem::create_directories(
+        std::filesystem::path(options_.csi_endpoint.substr(kUnixScheme.size())).parent_path(),
+        ignored);
     ESC_ASSIGN_OR_RETURN(csi_, csi::Server::Start(std::move(options), *volumes_, clock_));
     LogInfo("serving", {{log_key::kDriver, options_.driver_name},
                         {log_key::kNode, options_.node_name},

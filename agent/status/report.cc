@@ -110,11 +110,13 @@ std::string Table(const json& rows, Columns columns) {
 }
 
 constexpr std::string_view kStyle =
-    "body{font:14px/1.5 system-ui,sans-serif;margin:2rem;color:#1c1c28;background:#fff}"
+    "body{font:14px/1.5 "
+    "system-ui,sans-serif;margin:2rem;overflow-x:auto;color:#1c1c28;background:#fff}"
     "h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}"
     "table{border-collapse:collapse;width:100%}"
     "th,td{text-align:left;padding:.35rem .75rem;border-bottom:1px solid #e3e3ea;"
-    "vertical-align:top;overflow-wrap:anywhere}"
+    "vertical-align:top;white-space:nowrap}"
+    "td:last-child{white-space:normal;overflow-wrap:anywhere;min-width:20rem}"
     "th{color:#5b5b70;font-weight:600}tr.bad td{background:#fdecea}"
     "@media(prefers-color-scheme:dark){body{color:#e8e8f0;background:#16161d}"
     "th,td{border-color:#33333f}th{color:#a0a0b4}tr.bad td{background:#4a1f1c}}";
@@ -155,7 +157,7 @@ std::string ToHtml(const Report& report) {
          Table(data["environments"], {{"Environment", "environment"},
                                       {"Backend", "backend"},
                                       {"Revision", "revision"},
-                                      {"Current as of", "freshSecondsAgo"},
+                                      {"Age", "freshSecondsAgo"},
                                       {"Next look in", "nextRefreshSeconds"},
                                       {"Users", "subscribers"},
                                       {"Error", "error"}});
