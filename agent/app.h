@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/listen_address.h"
 #include "base/result.h"
 
 namespace escagent {
@@ -25,11 +26,7 @@ struct AppOptions {
   std::string esc_ca_file;
   bool allow_plain_http = false;
   std::string stores_dir;
-  struct HttpListen {
-    std::string host;
-    int port = 0;
-  };
-  std::optional<HttpListen> http_listen;
+  std::optional<ListenAddress> http_listen;
   std::string admin_socket;
   std::chrono::milliseconds refresh_interval{10000};
   std::chrono::milliseconds max_stale{0};

@@ -8,6 +8,7 @@
 #include "agent/command/flags.h"
 #include "agent/command/output.h"
 #include "agent/command/signals.h"
+#include "base/listen_address.h"
 #include "esc/devserver/server.h"
 
 namespace escagent::command {
@@ -31,7 +32,7 @@ std::vector<Flag> DevServerFlags() {
 int DevServer(FlagSet& flags) {
   flags.Resolve();
   if (!flags.Has("definitions")) flags.AddError("--definitions: must name a folder");
-  if (const auto address = ParseListenAddress(flags.Text("listen")); !address) {
+  if (const auto address = ListenAddress::Parse(flags.Text("listen")); !address) {
     flags.AddError("--listen: " + address.error().message);
   }
   if (const int code = ReportUsage(flags); code != kDone) return code;

@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <utility>
 
@@ -163,31 +162,6 @@ std::string FlagSet::AbsolutePath(std::string_view name) {
   }
   while (text.size() > 1 && text.back() == '/') text.pop_back();
   return text;
-}
-
-Result<ListenAddress> ParseListenAddress(std::string_view text) {
-  const auto bad = [&] {
-    return InvalidArgument("\"" + std::string(text) +
-                           "\" is not an address to listen on; write it like 127.0.0.1:9808, "
-                           "[::1]:9808 or :9808");
-  };
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return bad();
-  std::string_view host = text.substr(0, colon);
-  const std::string_view port = text.substr(colon + 1);
-  if (host.starts_with('[') && host.ends_with(']')) {
-    host = host.substr(1, host.size() - 2);
-  } else if (host.find(':') != std::string_view::npos) {
-    return bad();
-  }
-  ListenAddress address;
-  address.host = host.empty() ? "0.0.0.0" : std::string(host);
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
-  if (error != std::errc() || end != port.data() + port.size() || address.port < 0 ||
-      address.port > 65535) {
-    return bad();
-  }
-  return address;
 }
 
 }  // namespace escagent::command

@@ -75,11 +75,4 @@ class FlagSet {
   std::vector<std::string> errors_;
 };
 
-// Where a server listens: "127.0.0.1:9808", ":9808" (all addresses), "[::1]:0".
-struct ListenAddress {
-  std::string host;
-  int port = 0;
-};
-Result<ListenAddress> ParseListenAddress(std::string_view text);
-
 }  // namespace escagent::command

@@ -109,8 +109,8 @@ AppOptions ReadOptions(FlagSet& flags) {
   options.refresh_interval = flags.Duration("refresh-interval", std::chrono::seconds(1));
   options.max_stale = flags.Duration("max-stale", std::chrono::milliseconds(0));
   if (const std::string& text = flags.Text("http-listen"); text != "none") {
-    if (auto address = ParseListenAddress(text)) {
-      options.http_listen = {.host = std::move(address->host), .port = address->port};
+    if (auto address = ListenAddress::Parse(text)) {
+      options.http_listen = *std::move(address);
     } else {
       flags.AddError("--http-listen: " + address.error().message);
     }

@@ -3,13 +3,12 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <limits>
-#include <string_view>
 #include <utility>
 
+#include "base/listen_address.h"
 #include "base/thread.h"
 #include "esc/devserver/connection_threads.h"
 
@@ -19,30 +18,6 @@ namespace {
 // Longer than clients keep idle connections, so that they close them and not we.
 constexpr std::chrono::seconds kIdle{180};
 constexpr std::size_t kMaxRequestBody = std::size_t{16} << 20;
-
-struct Address {
-  std::string host;
-  int port = 0;
-};
-
-Result<Address> ParseAddress(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  Address address;
-  if (colon != std::string_view::npos) {
-    std::string_view host = text.substr(0, colon);
-    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-    const std::string_view port = text.substr(colon + 1);
-    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
-    if (error == std::errc() && end == port.data() + port.size() && !host.empty() &&
-        address.port >= 0 && address.port <= 65535) {
-      address.host = host;
-      return address;
-    }
-  }
-  return InvalidArgument("listen on \"" + std::string(text) +
-                         "\": expected HOST:PORT, for example 127.0.0.1:8080; port 0 is any free "
-                         "one");
-}
 
 }  // namespace
 
@@ -83,7 +58,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& listen,
 }
 
 Status HttpServer::Bind(const std::string& listen) {
-  ESC_ASSIGN_OR_RETURN(const Address address, ParseAddress(listen));
+  ESC_ASSIGN_OR_RETURN(const ListenAddress address, ListenAddress::Parse(listen));
   host_ = address.host;
   if (address.port == 0) {
     port_ = bind_to_any_port(host_);

@@ -286,7 +286,7 @@ TEST_F(ServerTest, StartSaysWhatIsWrong) {
   auto taken = Server::Start(std::move(options));
   ASSERT_FALSE(taken);
   EXPECT_EQ(taken.error().code, Code::kUnavailable);
-  for (const char* listen : {"", "localhost", "127.0.0.1:x", "127.0.0.1:70000", ":80"}) {
+  for (const char* listen : {"", "localhost", "127.0.0.1:x", "127.0.0.1:70000", "::1:80"}) {
     Server::Options bad;
     bad.definitions_dir = folder_.path();
     bad.listen = listen;
