@@ -33,6 +33,8 @@ std::string FieldReader::PathOf(std::string_view key) const {
 
 bool FieldReader::Has(std::string_view key) const { return !Field(key).IsNull(); }
 
+bool FieldReader::IsText(std::string_view key) const { return Field(key).IsScalar(); }
+
 std::string FieldReader::Text(std::string_view key) const {
   const YAML::Node field = Field(key);
   if (field.IsScalar()) return field.Scalar();

@@ -21,6 +21,8 @@ class FieldReader {
   // Whether there is a mapping here.
   bool Exists() const { return exists_; }
   bool Has(std::string_view key) const;
+  // Whether the field is a scalar.
+  bool IsText(std::string_view key) const;
 
   std::string Text(std::string_view key) const;
   std::vector<std::string> TextList(std::string_view key) const;

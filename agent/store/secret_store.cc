@@ -56,13 +56,34 @@ void ReadId(const FieldReader& object, StoreId& id) {
   }
 }
 
-SecretKeyRef ReadSecretKeyRef(const FieldReader& access_token) {
-  access_token.AllowOnly({"secretRef"});
+// {file: PATH} or {env: NAME} as the name that says the same.
+std::string ReadFileOrVariable(const FieldReader& fields) {
+  if (fields.Has("file")) return "file:" + fields.Text("file");
+  if (fields.Has("env")) return "env:" + fields.Text("env");
+  return "";
+}
+
+// The field accessToken of `parent`, in any of the forms that SecretKeyRef describes.
+SecretKeyRef ReadAccessToken(const FieldReader& parent) {
+  if (parent.IsText("accessToken")) {
+    return {.name = parent.Text("accessToken"), .key = "", .namespace_name = ""};
+  }
+  const FieldReader access_token = parent.Map("accessToken");
+  access_token.AllowOnly({"secretRef", "file", "env"});
+  if (std::string name = ReadFileOrVariable(access_token); !name.empty()) {
+    return {.name = std::move(name), .key = "", .namespace_name = ""};
+  }
   const FieldReader secret_ref = access_token.Map("secretRef");
-  secret_ref.AllowOnly({"name", "key", "namespace"});
+  secret_ref.AllowOnly({"name", "key", "namespace", "file", "env"});
   SecretKeyRef ref{.name = secret_ref.Text("name"),
                    .key = secret_ref.Text("key"),
                    .namespace_name = secret_ref.Text("namespace")};
+  if (std::string name = ReadFileOrVariable(secret_ref); !name.empty()) {
+    ref.name = std::move(name);
+    ref.key.clear();
+  } else if (ref.key.starts_with("file:") || ref.key.starts_with("env:")) {
+    ref.name = std::exchange(ref.key, "");
+  }
   if (ref.name.empty()) access_token.Problem("secretRef.name is required");
   return ref;
 }
@@ -73,7 +94,7 @@ SecretKeyRef ReadAuth(const FieldReader& pulumi) {
     pulumi.Problem("Exactly one of 'auth' or deprecated 'accessToken' must be specified");
     return {};
   }
-  if (!has_auth) return ReadSecretKeyRef(pulumi.Map("accessToken"));
+  if (!has_auth) return ReadAccessToken(pulumi);
   const FieldReader auth = pulumi.Map("auth");
   auth.AllowOnly({"accessToken", "oidcConfig"});
   if (auth.Has("accessToken") == auth.Has("oidcConfig")) {
@@ -84,7 +105,7 @@ SecretKeyRef ReadAuth(const FieldReader& pulumi) {
     auth.Problem("oidcConfig", "is not supported; use accessToken");
     return {};
   }
-  return ReadSecretKeyRef(auth.Map("accessToken"));
+  return ReadAccessToken(auth);
 }
 
 void ReadPulumi(const FieldReader& pulumi, SecretStoreSpec& spec) {

@@ -34,7 +34,11 @@ struct StoreId {
   auto operator<=>(const StoreId&) const = default;
 };
 
-// Where an access token is: a key of a Kubernetes Secret, or what a registry makes of the name.
+// Where an access token is: a key of a Kubernetes Secret, or, with a name like file:PATH or
+// env:NAME, what TokenReader makes of it. Such a reference may also be written shorter:
+//   accessToken: file:PATH      accessToken: {file: PATH}      accessToken: {secretRef: {file:
+//   PATH}}
+// and the same with env and NAME, or stand in secretRef.key.
 struct SecretKeyRef {
   std::string name;
   std::string key;

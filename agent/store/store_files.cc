@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
@@ -14,6 +15,19 @@
 
 namespace escagent::store {
 namespace {
+
+// Whether this is a Kubernetes object of another kind, as in a folder with a whole application's
+// manifests. A kind that External Secrets Operator does not have is a slip, and a problem.
+bool IsOtherObject(const YAML::Node& node) {
+  if (!node.IsMap() || !node["apiVersion"].IsDefined() || !node["apiVersion"].IsScalar() ||
+      !node["kind"].IsDefined() || !node["kind"].IsScalar()) {
+    return false;
+  }
+  if (!node["apiVersion"].Scalar().starts_with("external-secrets.io/")) return true;
+  static constexpr std::array<std::string_view, 4> kOthers = {
+      "ExternalSecret", "ClusterExternalSecret", "PushSecret", "ClusterPushSecret"};
+  return std::ranges::find(kOthers, node["kind"].Scalar()) != kOthers.end();
+}
 
 constexpr std::size_t kMaxFile = std::size_t{1} << 20;
 
@@ -118,7 +132,7 @@ void StoreFiles::ParseDocuments(const std::string& name, const std::vector<YAML:
                                 const Check& check, File& file) {
   file.last_ids.clear();
   for (const YAML::Node& node : nodes) {
-    if (node.IsNull()) continue;
+    if (node.IsNull() || IsOtherObject(node)) continue;
     Document document;
     document.where = name + ":" + std::to_string(node.Mark().line + 1);
     document.store = ParseSecretStore(node);

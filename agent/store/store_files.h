@@ -16,7 +16,8 @@
 namespace escagent::store {
 
 // What the stores of one folder's YAML files (*.yaml, *.yml, several documents each) say at one
-// time. Names beginning with a dot are left out, as kubelet's "..data" is. Immutable.
+// time. Names beginning with a dot are left out, as kubelet's "..data" is, and so are objects of
+// other kinds. Immutable.
 class StoreFiles {
  public:
   // Appends what else is wrong with a store that could be parsed.

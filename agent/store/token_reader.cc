@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -63,7 +64,10 @@ Result<Secret> TokenReader::ReadText(const SecretKeyRef& ref) const {
   }
   std::string path = ref.name.substr(kFilePrefix.size());
   if (!path.starts_with('/')) path = directory_ + "/" + path;
-  if (!ref.key.empty()) path += "/" + ref.key;
+  struct stat st = {};
+  if (!ref.key.empty() && stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) {
+    path += "/" + ref.key;
+  }
   ESC_ASSIGN_OR_RETURN(const Secret text, ReadFile(path, kMaxToken));
   return Secret(WithoutLineBreak(text.Reveal()));
 }

@@ -19,8 +19,8 @@ struct AccessToken {
 // Reads access tokens from where a store of a file refers to with secretRef.name:
 //
 //   file:PATH  the content of a file, without one trailing line break. A relative PATH is below the
-//              folder of the stores. With secretRef.key PATH is a folder (as a Secret volume is)
-//              and the key a file in it.
+//              folder of the stores. Where PATH is a folder (as a Secret volume is), secretRef.key
+//              is a file in it.
 //   env:NAME   the environment variable of the agent; secretRef.key is not used.
 //
 // Anything else names a Kubernetes Secret and is refused. Thread-safe.

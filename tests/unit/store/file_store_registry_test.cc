@@ -96,7 +96,7 @@ TEST_F(FileStoreRegistryTest, LoadListsAllProblems) {
   folder_.Write("a.yaml", "kind: [\n");
   folder_.Write("b.yaml", Store("SecretStore", "{name: app}") + "---\n" +
                               Store("SecretStore", "{name: Bad}") + "---\n" +
-                              Store("ConfigMap", "{name: x}"));
+                              Store("SecretStroe", "{name: x}"));
   folder_.Write("c.yaml", Store("SecretStore", "{name: app}"));
   std::string kubernetes = Store("SecretStore", "{name: k8s}");
   kubernetes.replace(kubernetes.find("file:token"), 10, "esc-secret");
@@ -115,6 +115,36 @@ TEST_F(FileStoreRegistryTest, LoadListsAllProblems) {
                               "file:PATH or env:NAME"),
                     HasSubstr("e.yaml:1 (ClusterSecretStore labels): spec.conditions: "
                               "namespaceSelector: label \"team\"")));
+}
+
+TEST_F(FileStoreRegistryTest, OtherObjectsInTheFolderAreLeftAlone) {
+  folder_.Write("token", "pul-abc");
+  folder_.Write("app.yaml", Store("SecretStore", "{name: app}") +
+                                "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
+                                "---\napiVersion: external-secrets.io/v1\nkind: ExternalSecret\n"
+                                "metadata: {name: app}\n");
+  const auto registry = FileStoreRegistry::Load({.directory = folder_.path()});
+  ASSERT_TRUE(registry) << registry.error().message;
+  EXPECT_TRUE((*registry)->SecretStore("default", "app"));
+}
+
+TEST_F(FileStoreRegistryTest, TokensMayBeReferredToInAnyForm) {
+  folder_.Write("token", "pul-abc");
+  for (const char* form :
+       {"file:token", "{file: token}", "{secretRef: {file: token}}",
+        "{secretRef: {name: \"file:token\"}}", "{secretRef: {name: \"file:token\", key: T}}",
+        "{secretRef: {name: esc, key: \"file:token\"}}"}) {
+    folder_.Write("a.yaml", std::string("apiVersion: external-secrets.io/v1\nkind: SecretStore\n"
+                                        "metadata: {name: app}\nspec: {provider: {pulumi: "
+                                        "{organization: acme, project: web, environment: dev, "
+                                        "accessToken: ") +
+                                form + "}}}\n");
+    const auto registry = FileStoreRegistry::Load({.directory = folder_.path()});
+    ASSERT_TRUE(registry) << form << ": " << registry.error().message;
+    const auto store = (*registry)->SecretStore("default", "app");
+    ASSERT_TRUE(store) << form << ": " << store.error().message;
+    EXPECT_EQ(store->token->Reveal(), "pul-abc") << form;
+  }
 }
 
 TEST_F(FileStoreRegistryTest, LoadFailsWithoutTheFolder) {
