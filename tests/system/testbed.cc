@@ -12,6 +12,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <stdexcept>
 #include <utility>
 
 namespace escagent::testing {
@@ -22,10 +23,8 @@ using std::chrono::seconds;
 
 constexpr seconds kStartTimeout{20};
 
-[[noreturn]] void Die(const std::string& what) {
-  std::fprintf(stderr, "testbed: %s\n", what.c_str());
-  std::exit(1);
-}
+// Thrown, so that everything started so far is taken down again.
+[[noreturn]] void Die(const std::string& what) { throw std::runtime_error("testbed: " + what); }
 
 // The word after `prefix` in `text`, up to a character of `ends`.
 std::string Following(const std::string& text, const std::string& prefix, const char* ends) {
