@@ -8,10 +8,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -35,13 +37,22 @@ struct Row {
   std::string figure;
   std::string ours;
   std::string limit;
-  double ratio;
+  std::string ratio;
 };
 
-std::string Number(double value, const char* unit) {
+std::string Decimal(double value) {
   char text[64];
-  std::snprintf(text, sizeof(text), "%.2f %s", value, unit);
+  std::snprintf(text, sizeof(text), "%.2f", value);
   return text;
+}
+
+// A figure beside its limit; both in `unit`.
+Row Compare(const std::string& figure, double ours, double limit, const std::string& unit) {
+  const auto with_unit = [&](double value) {
+    return (value == std::floor(value) ? std::to_string(std::llround(value)) : Decimal(value)) +
+           unit;
+  };
+  return {figure, with_unit(ours), with_unit(limit), limit > 0 ? Decimal(ours / limit) : "-"};
 }
 
 // The number behind "<key>:" in /proc/<pid>/status.
@@ -84,10 +95,8 @@ class Driver {
   }
 
  private:
-  static void Check(const grpc::Status& status, const char* what) {
-    if (status.ok()) return;
-    std::fprintf(stderr, "agent_bench: %s: %s\n", what, status.error_message().c_str());
-    std::exit(1);
+  static void Check(const grpc::Status& status, const std::string& what) {
+    if (!status.ok()) throw std::runtime_error(what + (": " + status.error_message()));
   }
 
   Testbed& testbed_;
@@ -110,9 +119,8 @@ std::vector<Row> Measure(const std::string& bin) {
                                                          {"path", "app"}};
   std::vector<Row> rows;
 
-  const InlineVolume first = testbed.Volume("first", attributes);
-  rows.push_back(
-      {"cold publish (opens the environment)", Number(driver.Publish(first), "ms"), "-", 0});
+  const double cold = driver.Publish(testbed.Volume("first", attributes));
+  rows.push_back({"cold publish (opens the environment)", Decimal(cold) + " ms", "-", "-"});
 
   std::vector<double> latencies;
   for (int i = 0; i < kPublishes; ++i) {
@@ -121,29 +129,27 @@ std::vector<Row> Measure(const std::string& bin) {
     driver.Unpublish(volume);
   }
   std::sort(latencies.begin(), latencies.end());
-  const double p50 = latencies[kPublishes / 2];
-  const double p99 = latencies[kPublishes * 99 / 100];
-  rows.push_back({"warm publish, p50 of 1,000", Number(p50, "ms"), "3 ms", p50 / 3});
-  rows.push_back({"warm publish, p99 of 1,000", Number(p99, "ms"), "10 ms", p99 / 10});
+  rows.push_back(Compare("warm publish, p50 of 1,000", latencies[kPublishes / 2], 3, " ms"));
+  rows.push_back(
+      Compare("warm publish, p99 of 1,000", latencies[kPublishes * 99 / 100], 10, " ms"));
 
   for (int i = 1; i < kVolumes; ++i) {
     driver.Publish(testbed.Volume("pod-" + std::to_string(i), attributes));
   }
-  const double rss = static_cast<double>(ProcessStatus(testbed.agent().pid(), "VmRSS")) / 1024;
-  const auto threads = static_cast<double>(ProcessStatus(testbed.agent().pid(), "Threads"));
-  rows.push_back({"RSS with 500 volumes", Number(rss, "MiB"), "25 MiB", rss / 25});
-  rows.push_back({"threads with 500 volumes", Number(threads, ""), "24", threads / 24});
+  const pid_t agent = testbed.agent().pid();
+  rows.push_back(Compare("RSS with 500 volumes",
+                         static_cast<double>(ProcessStatus(agent, "VmRSS")) / 1024, 25, " MiB"));
+  rows.push_back(Compare("threads with 500 volumes",
+                         static_cast<double>(ProcessStatus(agent, "Threads")), 24, ""));
 
   const int heads = testbed.RequestCount("HEAD");
   const int opens = testbed.RequestCount("POST");
   SystemClock clock;
   clock.SleepUntil(clock.Now() + kIdleInterval * kIdleIntervals, {});
-  const double new_heads = testbed.RequestCount("HEAD") - heads;
-  const double new_opens = testbed.RequestCount("POST") - opens;
-  rows.push_back({"HEADs in 2 intervals of 10 s, 500 volumes", Number(new_heads, ""), "2",
-                  new_heads / kIdleIntervals});
-  rows.push_back(
-      {"opens in 2 intervals of 10 s, 500 volumes", Number(new_opens, ""), "0", new_opens});
+  rows.push_back(Compare("HEADs in 2 intervals of 10 s, 500 volumes",
+                         testbed.RequestCount("HEAD") - heads, kIdleIntervals, ""));
+  rows.push_back(Compare("opens in 2 intervals of 10 s, 500 volumes",
+                         testbed.RequestCount("POST") - opens, 0, ""));
   return rows;
 }
 
@@ -156,11 +162,16 @@ int main(int argc, char** argv) {
     return 2;
   }
   escagent::testing::EnterPrivateMountNamespace();
-  const auto rows = escagent::testing::Measure(argv[1]);
-  std::printf("| figure | ours | limit | ratio |\n|---|---|---|---|\n");
-  for (const auto& row : rows) {
-    std::printf("| %s | %s | %s | %.2f |\n", row.figure.c_str(), row.ours.c_str(),
-                row.limit.c_str(), row.ratio);
+  try {
+    const auto rows = escagent::testing::Measure(argv[1]);
+    std::printf("| figure | ours | limit | ratio |\n|---|---|---|---|\n");
+    for (const auto& row : rows) {
+      std::printf("| %s | %s | %s | %s |\n", row.figure.c_str(), row.ours.c_str(),
+                  row.limit.c_str(), row.ratio.c_str());
+    }
+  } catch (const std::runtime_error& e) {
+    std::fprintf(stderr, "agent_bench: %s\n", e.what());
+    return 1;
   }
   return 0;
 }

@@ -13,8 +13,8 @@ namespace escagent::testing {
 
 // A node in a folder: the real dev-server and the real agent as child processes, and a stand-in for
 // kubelet, all below a temporary folder. Used by system tests and benchmarks, which run in a mount
-// namespace of their own (EnterPrivateMountNamespace). Failures of the set-up end the program with
-// a message: nothing can be tested without it.
+// namespace of their own (EnterPrivateMountNamespace). Failures of the set-up are thrown
+// (std::runtime_error): nothing can be tested without it.
 class Testbed {
  public:
   // `bin`: the folder with esc-agent.
