@@ -54,10 +54,6 @@ class CanaryTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() { EnterPrivateMountNamespace(); }
 
-  static std::string BinFolder() {
-    return std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
-  }
-
   // Everything goes through here.
   void Check(std::string_view what, std::string_view text) {
     EXPECT_EQ(canary_.FindIn(text), "") << "a value or token of ours leaks into " << what;
@@ -156,7 +152,7 @@ class CanaryTest : public ::testing::Test {
 
   const Canary canary_{kMark};
   const Canary token_{kTestbedToken};
-  Testbed bed_{BinFolder()};
+  Testbed bed_{ProgramFolder()};
   int failures_ = 0;
   int commands_ = 0;
 };

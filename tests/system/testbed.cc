@@ -37,6 +37,7 @@ std::string Following(const std::string& text, const std::string& prefix, const 
 }  // namespace
 
 void EnterPrivateMountNamespace() {
+  ProgramFolder();
   if (geteuid() != 0 || access("/dev/fuse", R_OK | W_OK) != 0) {
     std::printf("SKIPPED: needs root and /dev/fuse\n");
     std::exit(77);
@@ -48,7 +49,11 @@ void EnterPrivateMountNamespace() {
   }
 }
 
-std::string ProgramFolder() { return fs::read_symlink("/proc/self/exe").parent_path().string(); }
+std::string ProgramFolder() {
+  // Found out once: in a chroot the link is no longer right in another mount namespace.
+  static const std::string folder = fs::read_symlink("/proc/self/exe").parent_path().string();
+  return folder;
+}
 
 Testbed::Testbed(std::string bin) : bin_(std::move(bin)), token_("pul-testbed-token") {
   std::string pattern = "/tmp/esc-testbed.XXXXXX";
