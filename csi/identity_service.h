@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "csi/call_queue.h"
+#include "csi/call_context.h"
 #include "csi/proto/csi.pb.h"
 #include "csi/rpc_record.h"
 #include "csi/volume_service.h"

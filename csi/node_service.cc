@@ -23,21 +23,53 @@ void AddUsage(v1::NodeGetVolumeStatsResponse& response, v1::VolumeUsage::Unit un
   usage.set_available(std::max<std::int64_t>(0, total - used));
 }
 
+// kubelet asks again; a mount nobody waits for would only be in the way.
+std::unexpected<Error> GivenUp(const CallContext& call, const std::string& volume_id) {
+  const std::string what = "publish volume " + volume_id + ": the caller";
+  if (call.cancelled) return MakeError(Code::kCancelled, what + " hung up");
+  return MakeError(Code::kDeadlineExceeded,
+                   what + "'s deadline passed before its turn came; the node is busy");
+}
+
 }  // namespace
 
-NodeService::NodeService(std::string node_name, VolumeService& volumes, const RpcObserver& observer)
-    : node_name_(std::move(node_name)), volumes_(volumes), observer_(observer) {}
+struct NodeService::PendingPublish {
+  RpcRecord rpc;
+  PublishRequest request;
+};
 
-grpc::Status NodeService::NodePublishVolume(const CallContext& call,
-                                            v1::NodePublishVolumeRequest& request,
-                                            v1::NodePublishVolumeResponse& /*response*/) {
+NodeService::NodeService(std::string node_name, std::chrono::milliseconds publish_patience,
+                         VolumeService& volumes, const RpcObserver& observer)
+    : node_name_(std::move(node_name)),
+      publish_patience_(publish_patience),
+      volumes_(volumes),
+      observer_(observer) {}
+
+Answer NodeService::NodePublishVolume(const CallContext& call,
+                                      v1::NodePublishVolumeRequest& request,
+                                      v1::NodePublishVolumeResponse& /*response*/) {
   RpcRecord rpc("NodePublishVolume", observer_);
   rpc.volume_id = request.volume_id();
   rpc.path = request.target_path();
   rpc.pod_namespace = ContextValue(request, "csi.storage.k8s.io/pod.namespace");
   rpc.pod_name = ContextValue(request, "csi.storage.k8s.io/pod.name");
-  const Status status = Publish(call, request);
-  return rpc.Finish(status, status ? PublishedLevel(rpc.volume_id) : LogLevel::kInfo);
+  Result<PublishRequest> parsed = ParsePublishRequest(request);
+  if (!parsed) return rpc.Finish(std::unexpected(parsed.error()), LogLevel::kInfo);
+  parsed->received_at = rpc.start;
+  return Publish(call, std::make_shared<PendingPublish>(std::move(rpc), *std::move(parsed)));
+}
+
+Answer NodeService::Publish(const CallContext& call,
+                            const std::shared_ptr<PendingPublish>& pending) {
+  const RpcRecord& rpc = pending->rpc;
+  const Status status =
+      call.Expired() ? GivenUp(call, rpc.volume_id) : volumes_.Publish(pending->request);
+  if (status) return rpc.Finish(status, PublishedLevel(rpc.volume_id));
+  const std::chrono::milliseconds pause = status.error().retry_after;
+  const bool not_yet = status.error().code == Code::kUnavailable && pause.count() > 0;
+  const bool in_time = std::chrono::steady_clock::now() + pause < rpc.start + publish_patience_;
+  if (!not_yet || !in_time || !call.CanWait(pause)) return rpc.Finish(status, LogLevel::kInfo);
+  return {pause, [this, pending](const CallContext& next) { return Publish(next, pending); }};
 }
 
 grpc::Status NodeService::NodeUnpublishVolume(const CallContext& /*call*/,
@@ -74,17 +106,6 @@ grpc::Status NodeService::NodeGetInfo(const CallContext& /*call*/,
                                       v1::NodeGetInfoResponse& response) {
   response.set_node_id(node_name_);
   return RpcRecord("NodeGetInfo", observer_).Finish({}, LogLevel::kDebug);
-}
-
-Status NodeService::Publish(const CallContext& call, v1::NodePublishVolumeRequest& request) {
-  ESC_ASSIGN_OR_RETURN(PublishRequest parsed, ParsePublishRequest(request));
-  if (call.Expired()) {
-    // kubelet asks again; a mount nobody waits for would only be in the way.
-    return MakeError(Code::kDeadlineExceeded,
-                     "publish volume " + request.volume_id() +
-                         ": the caller's deadline passed before its turn came; the node is busy");
-  }
-  return volumes_.Publish(std::move(parsed));
 }
 
 Status NodeService::Unpublish(const v1::NodeUnpublishVolumeRequest& request) {

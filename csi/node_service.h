@@ -2,11 +2,13 @@
 
 #include <grpcpp/support/status.h>
 
+#include <chrono>
+#include <memory>
 #include <string>
 #include <unordered_set>
 
 #include "base/mutex.h"
-#include "csi/call_queue.h"
+#include "csi/call_context.h"
 #include "csi/proto/csi.pb.h"
 #include "csi/rpc_record.h"
 #include "csi/volume_service.h"
@@ -19,11 +21,13 @@ namespace v1 = ::csi::v1;
 // unstage and expand are not offered. Thread-safe.
 class NodeService {
  public:
-  NodeService(std::string node_name, VolumeService& volumes, const RpcObserver& observer);
+  // `publish_patience`: how long a publish may wait for what is "not yet" there.
+  NodeService(std::string node_name, std::chrono::milliseconds publish_patience,
+              VolumeService& volumes, const RpcObserver& observer);
 
   // Wipes the secrets in `request`.
-  grpc::Status NodePublishVolume(const CallContext& call, v1::NodePublishVolumeRequest& request,
-                                 v1::NodePublishVolumeResponse& response);
+  Answer NodePublishVolume(const CallContext& call, v1::NodePublishVolumeRequest& request,
+                           v1::NodePublishVolumeResponse& response);
   grpc::Status NodeUnpublishVolume(const CallContext& call, v1::NodeUnpublishVolumeRequest& request,
                                    v1::NodeUnpublishVolumeResponse& response);
   grpc::Status NodeGetVolumeStats(const CallContext& call, v1::NodeGetVolumeStatsRequest& request,
@@ -34,7 +38,10 @@ class NodeService {
                            v1::NodeGetInfoResponse& response);
 
  private:
-  Status Publish(const CallContext& call, v1::NodePublishVolumeRequest& request);
+  // A publish that may need several turns.
+  struct PendingPublish;
+
+  Answer Publish(const CallContext& call, const std::shared_ptr<PendingPublish>& pending);
   Status Unpublish(const v1::NodeUnpublishVolumeRequest& request);
   Status Stats(const v1::NodeGetVolumeStatsRequest& request,
                v1::NodeGetVolumeStatsResponse& response);
@@ -42,6 +49,7 @@ class NodeService {
   LogLevel UnpublishedLevel(const std::string& volume_id);
 
   const std::string node_name_;
+  const std::chrono::milliseconds publish_patience_;
   VolumeService& volumes_;
   const RpcObserver& observer_;
 

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
-#include "csi/call_queue.h"
+#include "csi/call_context.h"
 #include "csi/proto/pluginregistration.pb.h"
 #include "csi/rpc_record.h"
 

@@ -46,7 +46,7 @@ class Server::Impl {
       : options_(std::move(options)),
         clock_(clock),
         identity_(options_.driver_name, options_.version, volumes, options_.observer),
-        node_(options_.node_name, volumes, options_.observer),
+        node_(options_.node_name, options_.publish_patience, volumes, options_.observer),
         registration_(options_.driver_name, options_.kubelet_registration_path, clock,
                       options_.on_rejected, options_.observer) {}
 
@@ -77,6 +77,7 @@ class Server::Impl {
     MutexLock lock(stop_mutex_);
     if (!server_) return;
     acceptor_.reset();
+    for (auto* queue : {&quick_, &publish_, &volume_}) (*queue)->EndWaits();
     server_->Shutdown(std::chrono::system_clock::now() + drain);
     for (auto* queue : {&quick_, &publish_, &volume_}) (*queue)->Stop();
     server_.reset();

@@ -16,8 +16,9 @@ namespace escagent::csi {
 //
 // Threads: 1 for the quick methods (Identity, Registration, capabilities, info), 4 for publish,
 // 2 for unpublish and stats, 1 that accepts; more calls wait their turn. Slow publishes thus
-// delay neither a health probe nor an unpublish. gRPC adds 4 or 5 of its own (timers, executors),
-// on a machine of any size. All methods of this class are thread-safe.
+// delay neither a health probe nor an unpublish, and those that wait for ESC (VolumeService) no
+// other publish. gRPC adds 4 or 5 of its own (timers, executors), on a machine of any size. All
+// methods of this class are thread-safe.
 class Server {
  public:
   using Options = ServerOptions;
@@ -31,9 +32,10 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Removes the sockets (only those that are still this server's own), then lets calls under way
-  // end; after `drain` their callers get CANCELLED. Returns when every handler has returned.
-  // kubelet takes the driver for gone from this moment. Further calls do nothing.
+  // Removes the sockets (only those that are still this server's own), answers the publishes that
+  // wait for ESC, then lets calls under way end; after `drain` their callers get CANCELLED. Returns
+  // when every handler has returned. kubelet takes the driver for gone from this moment. Further
+  // calls do nothing.
   void Stop(std::chrono::milliseconds drain);
 
   // Calls Probe over our own CSI socket; for /healthz.

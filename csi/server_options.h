@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "csi/registration_service.h"
 #include "csi/rpc_record.h"
+#include "csi/volume_service.h"
 
 namespace escagent::csi {
 
@@ -25,6 +26,8 @@ struct ServerOptions {
   std::string kubelet_registration_path;
   // A registration socket that kubelet has not called for this long is made again.
   std::chrono::milliseconds registration_patience{30000};
+  // How long a publish waits for what VolumeService calls "not yet".
+  std::chrono::milliseconds publish_patience = kPublishPatience;
   RegistrationService::OnRejected on_rejected;
   RpcObserver observer;
 };

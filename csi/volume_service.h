@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -19,8 +20,13 @@ struct PodInfo {
   std::string service_account;
 };
 
+// How long after its arrival a publish may be tried again; the rest of the 10 s is for the try.
+inline constexpr std::chrono::milliseconds kPublishPatience{9500};
+
 // NodePublishVolumeRequest after validation, in our own terms.
 struct PublishRequest {
+  // When the call came; the same for each repetition of it (VolumeService::Publish).
+  std::chrono::steady_clock::time_point received_at;
   std::string volume_id;
   std::string target_path;
   PodInfo pod;
@@ -54,8 +60,13 @@ class VolumeService {
 
   // Idempotent. A request for a volume that is mounted already answers OK, whatever ESC says,
   // unless target or attributes differ (ALREADY_EXISTS; a different target FAILED_PRECONDITION).
-  // Creates the target folder; undoes everything on failure. Must end within 10 s.
-  virtual Status Publish(PublishRequest request) = 0;
+  // Creates the target folder; undoes everything on failure.
+  //
+  // Must not wait for ESC: there are few threads for all publishes of the node. UNAVAILABLE with a
+  // retry_after means "not yet". The caller then has the same request published again after that
+  // time, if that is within kPublishPatience of `received_at` and before kubelet's deadline, and
+  // takes the error for the answer otherwise. So each publish is answered within 10 s.
+  virtual Status Publish(const PublishRequest& request) = 0;
   // Idempotent: unmounts, removes the target folder, forgets the volume. OK when unknown.
   virtual Status Unpublish(const std::string& volume_id, const std::string& target_path) = 0;
   // NOT_FOUND when this volume is not published at this path.

@@ -95,6 +95,7 @@ std::vector<std::shared_ptr<Subscriber>> EnvironmentCache::Impl::Finish(
     if (change.snapshot || change.error) to_notify = entry.subscribers;
     entry.flight = Entry::Flight::kNotifying;
     ++entry.attempts_finished;
+    entry.finished_at = timing.finished;
     for (Waiter* waiter : entry.waiters) waiter->waker.WakeUp();
     snapshot = entry.state.snapshot();
     error = entry.state.last_error();

@@ -44,6 +44,12 @@ class EnvironmentCache::Impl {
                              std::chrono::milliseconds interval) REQUIRES(mutex_);
   // After somebody lost interest: starts the linger when it was the last one.
   void Release(Entry& entry) REQUIRES(mutex_);
+  // Subscribe for a newcomer with Request::since, when there is no usable snapshot: starts an
+  // attempt unless the one that the newcomer waits for has failed already.
+  Error AnswerPoll(const EntryPtr& entry, Clock::TimePoint since,
+                   std::chrono::milliseconds interval) REQUIRES(mutex_);
+  // ESC has not answered within open_timeout (yet).
+  Error NoAnswerError(const Entry& entry) const;
   // Why the entry's last attempt leaves nothing to serve to a newcomer.
   Error NewcomerError(const Entry& entry) const REQUIRES(mutex_);
   EnvironmentStatus Describe(const Entry& entry) const REQUIRES(mutex_);

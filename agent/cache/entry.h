@@ -56,6 +56,10 @@ struct Entry {
   // Another attempt is wanted after the one under way.
   bool again = false;
   std::uint64_t attempts_finished = 0;
+  // When the last attempt ended.
+  Clock::TimePoint finished_at{};
+  // Somebody who does not block will ask again before that (Request::since).
+  Clock::TimePoint awaited_until{};
   // The shortest that anybody wants; the last one when there is nobody.
   std::chrono::milliseconds interval{0};
   // When to drop the entry if still nobody is interested.

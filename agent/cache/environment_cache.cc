@@ -14,6 +14,13 @@ namespace {
 // Guards ESC against an interval of zero; far below what anybody should configure.
 constexpr std::chrono::milliseconds kMinInterval{100};
 
+// Who asks again and again does so after a tenth of the time already waited, within these limits:
+// late by little when ESC is quick, and at little cost when it hangs.
+constexpr std::chrono::milliseconds kMinPause{25};
+constexpr std::chrono::milliseconds kMaxPause{250};
+// Asking again is overdue after this.
+constexpr std::chrono::seconds kPollGrace{2};
+
 }  // namespace
 
 class Subscription::Impl {
@@ -57,7 +64,7 @@ Subscription EnvironmentCache::Impl::AddSubscriber(const EntryPtr& entry,
 void EnvironmentCache::Impl::Release(Entry& entry) {
   entry.UpdateInterval();
   if (entry.Wanted()) return;
-  entry.drop_at = clock_.Now() + options_.linger;
+  entry.drop_at = std::max(clock_.Now() + options_.linger, entry.awaited_until);
   timer_waker_.WakeUp();
 }
 
@@ -75,6 +82,41 @@ void EnvironmentCache::Impl::Unsubscribe(Entry& entry,
 Error EnvironmentCache::Impl::NewcomerError(const Entry& entry) const {
   Error error = *entry.state.last_error();
   if (error.code == Code::kDeadlineExceeded) error.code = Code::kUnavailable;
+  return error;
+}
+
+Error EnvironmentCache::Impl::NoAnswerError(const Entry& entry) const {
+  return {.code = Code::kUnavailable,
+          .message = "open environment " + entry.key.ref.ToString() + ": no answer from " +
+                     entry.key.backend + " within " + FormatDuration(options_.open_timeout) +
+                     "; check that this node can reach it"};
+}
+
+Error EnvironmentCache::Impl::AnswerPoll(const EntryPtr& entry, Clock::TimePoint since,
+                                         std::chrono::milliseconds interval) {
+  // After a failure with Retry-After the newcomer is admitted only when that is over, and then
+  // another attempt is worth it.
+  const std::optional<Error>& last_error = entry->state.last_error();
+  const bool failed = last_error && entry->finished_at >= since &&
+                      last_error->retry_after == std::chrono::milliseconds(0);
+  if (failed) return NewcomerError(*entry);
+
+  const Clock::TimePoint now = clock_.Now();
+  if (!entry->Wanted()) {
+    // Nobody else says how often to refresh.
+    const bool first = entry->interval == std::chrono::milliseconds(0);
+    entry->interval = first ? interval : std::min(entry->interval, interval);
+  }
+  entry->awaited_until = now + kPollGrace;
+  Release(*entry);
+  StartAttempt(entry, /*urgent=*/true);
+
+  Error error = NoAnswerError(*entry);
+  const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(now - since);
+  const auto left = options_.open_timeout - waited;
+  if (left > std::chrono::milliseconds(0)) {
+    error.retry_after = std::min(std::clamp(waited / 10, kMinPause, kMaxPause), left);
+  }
   return error;
 }
 
@@ -97,6 +139,9 @@ Result<Subscription> EnvironmentCache::Impl::Subscribe(Request request,
     if (admission == EnvironmentState::Admission::kReject) {
       return std::unexpected(NewcomerError(*entry));
     }
+    if (request.since) {
+      return std::unexpected(AnswerPoll(entry, *request.since, interval));
+    }
     finished_before = entry->attempts_finished;
     entry->waiters.push_back(&waiter);
     entry->UpdateInterval();
@@ -113,10 +158,11 @@ Result<Subscription> EnvironmentCache::Impl::Subscribe(Request request,
   if (entry->attempts_finished != finished_before) {
     return std::unexpected(NewcomerError(*entry));
   }
-  const std::string what = "open environment " + entry->key.ref.ToString() + ": ";
-  if (stop.stop_requested()) return MakeError(Code::kCancelled, what + "cancelled");
-  return Unavailable(what + "no answer from " + entry->key.backend + " within " +
-                     FormatDuration(options_.open_timeout) + "; check that this node can reach it");
+  if (stop.stop_requested()) {
+    return MakeError(Code::kCancelled,
+                     "open environment " + entry->key.ref.ToString() + ": cancelled");
+  }
+  return std::unexpected(NoAnswerError(*entry));
 }
 
 EnvironmentCache::EnvironmentCache(Options options, Clock& clock)

@@ -120,7 +120,8 @@ class EnvironmentCache {
     // An environment is opened at least this often even if HEAD shows no change: HEAD does not see
     // a changed import or another answer of a fn::open provider. Zero: no such limit.
     std::chrono::milliseconds max_age{std::chrono::minutes(10)};
-    // Subscribe answers within this. The attempt itself goes on, for the next Subscribe.
+    // Subscribe answers within this (counted from Request::since). The attempt itself goes on, for
+    // the next Subscribe.
     std::chrono::milliseconds open_timeout{9000};
     std::chrono::milliseconds linger{60000};
     // Calls to ESC under way at once, at most; >= 2. Threads start when first needed.
@@ -134,6 +135,8 @@ class EnvironmentCache {
     std::optional<std::chrono::milliseconds> interval;  // default_interval when empty
     // Called after each change of the snapshot, or of the error. May be empty.
     std::function<void()> on_change;
+    // When set, Subscribe does not block: the caller asks again and again, and has since then.
+    std::optional<Clock::TimePoint> since{};
   };
 
   // `clock` outlives the cache.
@@ -149,6 +152,11 @@ class EnvironmentCache {
   // usable snapshot (none yet; older than max_stale; the identity was refused with 401/403 since)
   // it fails with ESC's error, except that DEADLINE_EXCEEDED becomes UNAVAILABLE, as is running
   // into open_timeout.
+  //
+  // With Request::since it answers at once: the error of an attempt that ended after that; or else,
+  // while the attempt that was made or joined is under way, UNAVAILABLE with the time after which
+  // to ask again as retry_after, and without one when open_timeout has passed since then. Who asks
+  // again in time counts as a waiter: the environment is not dropped in between.
   Result<Subscription> Subscribe(Request request, std::stop_token stop = {});
 
   // Makes the environments that match open now, whatever HEAD and backoff say: "org/project/env"

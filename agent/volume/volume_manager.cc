@@ -3,6 +3,8 @@
 #include <fcntl.h>
 
 #include <cerrno>
+#include <chrono>
+#include <map>
 #include <string_view>
 #include <utility>
 
@@ -12,6 +14,9 @@
 
 namespace escagent::volume {
 namespace {
+
+// By then every publish that came before an unpublish has been answered.
+constexpr std::chrono::minutes kLongestPublish{1};
 
 // The one mount option that kubelet gives an inline volume (CSIDriver.spec.seLinuxMount).
 Result<std::string> SelinuxContext(const std::vector<std::string>& mount_flags) {
@@ -27,15 +32,15 @@ Result<std::string> SelinuxContext(const std::vector<std::string>& mount_flags) 
   return context;
 }
 
-Result<VolumeIdentity> ReadRequest(csi::PublishRequest request) {
+Result<VolumeIdentity> ReadRequest(const csi::PublishRequest& request) {
   ESC_RETURN_IF_ERROR(ValidateTarget(request.target_path));
   VolumeIdentity identity;
   ESC_ASSIGN_OR_RETURN(identity.attributes,
                        ParseVolumeAttributes(request.attributes, request.volume_mount_group));
   ESC_ASSIGN_OR_RETURN(identity.selinux_context, SelinuxContext(request.mount_flags));
-  identity.volume_id = std::move(request.volume_id);
-  identity.target = std::move(request.target_path);
-  identity.pod = std::move(request.pod);
+  identity.volume_id = request.volume_id;
+  identity.target = request.target_path;
+  identity.pod = request.pod;
   return identity;
 }
 
@@ -69,6 +74,13 @@ Error ForRepair(Error error) {
   return error;
 }
 
+// Whether the caller publishes again by itself (csi::VolumeService::Publish).
+bool IsNotYet(const Status& status, std::chrono::nanoseconds since_received) {
+  return !status && status.error().code == Code::kUnavailable &&
+         status.error().retry_after > std::chrono::milliseconds(0) &&
+         since_received + status.error().retry_after < csi::kPublishPatience;
+}
+
 // The request has failed already; that something could not be undone is only worth a line.
 void LogFailedUndo(const Status& status, const VolumeIdentity& identity) {
   if (status) return;
@@ -91,37 +103,37 @@ VolumeManager::VolumeManager(Options options, store::StoreRegistry& stores,
 
 VolumeManager::~VolumeManager() { Shutdown(); }
 
-Status VolumeManager::Publish(csi::PublishRequest request) {
+Status VolumeManager::Publish(const csi::PublishRequest& request) {
   ESC_ASSIGN_OR_RETURN(const OperationGate::Pass pass,
                        gate_.Enter(request.volume_id, options_.patience));
   if (stop_.stop_requested()) return Unavailable("publish volume: the agent is stopping");
-  const Clock::TimePoint start = clock_.Now();
-  const std::string volume_id = request.volume_id;
-  const bool known = Find(volume_id) != nullptr;
-  Result<VolumeIdentity> identity = ReadRequest(std::move(request));
-  const Status status = identity ? DoPublish(*std::move(identity))
-                                 : Status(std::unexpected(std::move(identity).error()));
-  Observe(known ? VolumeEvent::Kind::kRepublish : VolumeEvent::Kind::kPublish, volume_id, status,
-          start);
+  const bool known = Find(request.volume_id) != nullptr;
+  const Status status = DoPublish(request);
+  if (IsNotYet(status, clock_.Now() - request.received_at)) return status;
+  Observe(known ? VolumeEvent::Kind::kRepublish : VolumeEvent::Kind::kPublish, request.volume_id,
+          status, request.received_at);
   return status;
 }
 
-Status VolumeManager::DoPublish(VolumeIdentity identity) {
+Status VolumeManager::DoPublish(const csi::PublishRequest& request) {
+  ESC_ASSIGN_OR_RETURN(VolumeIdentity identity, ReadRequest(request));
   if (const VolumePointer volume = Find(identity.volume_id)) return Republish(*volume, identity);
+  ESC_RETURN_IF_ERROR(CheckStillWanted(request));
   ESC_RETURN_IF_ERROR(CheckTargetIsFree(identity.volume_id, identity.target));
   ESC_ASSIGN_OR_RETURN(const bool is_mount_point, mounter_.IsMountPoint(identity.target));
-  Status status = PublishNew(std::move(identity), is_mount_point);
+  Status status = PublishNew(std::move(identity), request.received_at, is_mount_point);
   if (status || !is_mount_point) return status;
   return std::unexpected(ForRepair(std::move(status).error()));
 }
 
-Status VolumeManager::PublishNew(VolumeIdentity identity, bool is_mount_point) {
+Status VolumeManager::PublishNew(VolumeIdentity identity, Clock::TimePoint asked_at,
+                                 bool is_mount_point) {
   ESC_ASSIGN_OR_RETURN(const VolumeSource source,
                        sources_.Find(identity.pod.namespace_name, identity.attributes.store));
   const auto volume = std::make_shared<Volume>(
       std::move(identity), SourceName{source.store_name, source.key.ref.ToString()}, clock_,
       options_.observer);
-  ESC_RETURN_IF_ERROR(SubscribeNew(*volume, source));
+  ESC_RETURN_IF_ERROR(SubscribeNew(*volume, source, asked_at));
   ESC_ASSIGN_OR_RETURN(const bool created, MountVolume(*volume, is_mount_point));
   if (Status registered = Register(volume); !registered) {
     LogFailedUndo(volume->Unmount(), volume->identity());
@@ -148,11 +160,11 @@ Status VolumeManager::Republish(Volume& volume, const VolumeIdentity& wanted) {
   return {};
 }
 
-Status VolumeManager::SubscribeNew(Volume& volume, const VolumeSource& source) const {
+Status VolumeManager::SubscribeNew(Volume& volume, const VolumeSource& source,
+                                   Clock::TimePoint asked_at) const {
   // The volume outlives its subscription and every callback of it (Volume::Stop).
-  Result<cache::Subscription> subscription = sources_.Subscribe(
-      source, volume.identity().attributes, [refresh = &volume] { refresh->Refresh(); },
-      stop_.get_token());
+  Result<cache::Subscription> subscription = sources_.TrySubscribe(
+      source, volume.identity().attributes, [refresh = &volume] { refresh->Refresh(); }, asked_at);
   if (subscription) {
     volume.Adopt(*std::move(subscription), {source.store_name, source.key.ref.ToString()});
     return {};
@@ -186,6 +198,7 @@ Status VolumeManager::Unpublish(const std::string& volume_id, const std::string&
   ESC_ASSIGN_OR_RETURN(const OperationGate::Pass pass, gate_.Enter(volume_id, options_.patience));
   const Clock::TimePoint start = clock_.Now();
   const Status status = DoUnpublish(volume_id, target_path);
+  if (status) NoteUnpublished(volume_id);
   Observe(VolumeEvent::Kind::kUnpublish, volume_id, status, start);
   return status;
 }
@@ -271,6 +284,22 @@ Status VolumeManager::Register(VolumePointer volume) {
   if (stop_.stop_requested()) return Unavailable("publish volume: the agent is stopping");
   volumes_.emplace(volume->identity().volume_id, std::move(volume));
   return {};
+}
+
+Status VolumeManager::CheckStillWanted(const csi::PublishRequest& request) const {
+  MutexLock lock(mutex_);
+  const auto it = unpublished_.find(request.volume_id);
+  if (it == unpublished_.end() || it->second <= request.received_at) return {};
+  return MakeError(Code::kAborted, "publish volume " + request.volume_id +
+                                       ": it was unpublished meanwhile; publish it again");
+}
+
+void VolumeManager::NoteUnpublished(const std::string& volume_id) {
+  const Clock::TimePoint now = clock_.Now();
+  MutexLock lock(mutex_);
+  std::erase_if(unpublished_,
+                [now](const auto& item) { return now - item.second > kLongestPublish; });
+  unpublished_[volume_id] = now;
 }
 
 Status VolumeManager::CheckTargetIsFree(const std::string& volume_id,

@@ -62,7 +62,7 @@ class VolumeManager final : public csi::VolumeService {
   VolumeManager(const VolumeManager&) = delete;
   VolumeManager& operator=(const VolumeManager&) = delete;
 
-  Status Publish(csi::PublishRequest request) override EXCLUDES(mutex_);
+  Status Publish(const csi::PublishRequest& request) override EXCLUDES(mutex_);
   Status Unpublish(const std::string& volume_id, const std::string& target_path) override
       EXCLUDES(mutex_);
   Result<csi::VolumeStats> Stats(const std::string& volume_id,
@@ -76,19 +76,21 @@ class VolumeManager final : public csi::VolumeService {
   // Ordered by volume id.
   std::vector<VolumeStatus> List() const EXCLUDES(mutex_);
 
-  // Refuses new publishes, ends those that wait for ESC, and stops serving. The mounts stay: the
-  // next agent's publish stacks its own on top, while an unmount would leave running pods an empty
-  // folder. Only the first call does something.
+  // Refuses publishes, also those that wait for ESC, at their next try, and stops serving. The
+  // mounts stay: the next agent's publish stacks its own on top, while an unmount would leave
+  // running pods an empty folder. Only the first call does something.
   void Shutdown() EXCLUDES(mutex_);
 
  private:
   using VolumePointer = std::shared_ptr<Volume>;
 
-  Status DoPublish(VolumeIdentity identity) EXCLUDES(mutex_);
-  Status PublishNew(VolumeIdentity identity, bool is_mount_point) EXCLUDES(mutex_);
+  Status DoPublish(const csi::PublishRequest& request) EXCLUDES(mutex_);
+  // Waits for ESC since `asked_at`, by answering "not yet" (csi::VolumeService::Publish).
+  Status PublishNew(VolumeIdentity identity, Clock::TimePoint asked_at, bool is_mount_point)
+      EXCLUDES(mutex_);
   Status Republish(Volume& volume, const VolumeIdentity& wanted);
   // Subscribes the volume; OK without a subscription when it is optional and there is nothing yet.
-  Status SubscribeNew(Volume& volume, const VolumeSource& source) const;
+  Status SubscribeNew(Volume& volume, const VolumeSource& source, Clock::TimePoint asked_at) const;
   // Creates the target folder and mounts the volume there; removes the folder again when that
   // fails. The result is whether the folder was created.
   Result<bool> MountVolume(Volume& volume, bool is_mount_point);
@@ -97,6 +99,10 @@ class VolumeManager final : public csi::VolumeService {
   VolumePointer Find(const std::string& volume_id) const EXCLUDES(mutex_);
   // Adds the volume to the map, unless the agent stops.
   Status Register(VolumePointer volume) EXCLUDES(mutex_);
+  // ABORTED when the volume was unpublished while this publish waited for ESC: it must not come
+  // back when nobody will unpublish it any more.
+  Status CheckStillWanted(const csi::PublishRequest& request) const EXCLUDES(mutex_);
+  void NoteUnpublished(const std::string& volume_id) EXCLUDES(mutex_);
   // FAILED_PRECONDITION when another volume is published there.
   Status CheckTargetIsFree(const std::string& volume_id, const std::string& target) const
       EXCLUDES(mutex_);
@@ -113,6 +119,8 @@ class VolumeManager final : public csi::VolumeService {
 
   mutable Mutex mutex_;
   std::map<std::string, VolumePointer> volumes_ GUARDED_BY(mutex_);
+  // When volumes were unpublished lately.
+  std::map<std::string, Clock::TimePoint> unpublished_ GUARDED_BY(mutex_);
 
   // Last: its thread uses everything above.
   Reconciler reconciler_;

@@ -3,6 +3,20 @@
 #include <utility>
 
 namespace escagent::volume {
+namespace {
+
+cache::EnvironmentCache::Request MakeRequest(const VolumeSource& source,
+                                             const VolumeAttributes& attributes,
+                                             std::function<void()> on_change) {
+  cache::EnvironmentCache::Request request;
+  request.key = source.key;
+  request.api = source.api;
+  request.interval = attributes.refresh_interval;
+  request.on_change = std::move(on_change);
+  return request;
+}
+
+}  // namespace
 
 SourceFinder::SourceFinder(store::StoreRegistry& stores, cache::EnvironmentCache& cache,
                            ApiFactory api_factory)
@@ -26,11 +40,21 @@ Result<cache::Subscription> SourceFinder::Subscribe(const VolumeSource& source,
                                                     const VolumeAttributes& attributes,
                                                     std::function<void()> on_change,
                                                     std::stop_token stop) const {
-  cache::EnvironmentCache::Request request;
-  request.key = source.key;
-  request.api = source.api;
-  request.interval = attributes.refresh_interval;
-  request.on_change = std::move(on_change);
+  return Subscribe(MakeRequest(source, attributes, std::move(on_change)), source, std::move(stop));
+}
+
+Result<cache::Subscription> SourceFinder::TrySubscribe(const VolumeSource& source,
+                                                       const VolumeAttributes& attributes,
+                                                       std::function<void()> on_change,
+                                                       Clock::TimePoint since) const {
+  cache::EnvironmentCache::Request request = MakeRequest(source, attributes, std::move(on_change));
+  request.since = since;
+  return Subscribe(std::move(request), source, {});
+}
+
+Result<cache::Subscription> SourceFinder::Subscribe(cache::EnvironmentCache::Request request,
+                                                    const VolumeSource& source,
+                                                    std::stop_token stop) const {
   Result<cache::Subscription> subscription = cache_.Subscribe(std::move(request), std::move(stop));
   if (subscription) return subscription;
   Error error = Annotate(std::move(subscription).error(),

@@ -8,6 +8,7 @@
 #include "agent/cache/environment_cache.h"
 #include "agent/store/store_registry.h"
 #include "agent/volume/volume_attributes.h"
+#include "base/clock.h"
 #include "base/result.h"
 #include "esc/api.h"
 
@@ -38,8 +39,17 @@ class SourceFinder {
                                         const VolumeAttributes& attributes,
                                         std::function<void()> on_change,
                                         std::stop_token stop) const;
+  // The same without blocking, for who asks again and again since then: while the environment is
+  // being opened UNAVAILABLE with a retry_after (EnvironmentCache::Request::since).
+  Result<cache::Subscription> TrySubscribe(const VolumeSource& source,
+                                           const VolumeAttributes& attributes,
+                                           std::function<void()> on_change,
+                                           Clock::TimePoint since) const;
 
  private:
+  Result<cache::Subscription> Subscribe(cache::EnvironmentCache::Request request,
+                                        const VolumeSource& source, std::stop_token stop) const;
+
   store::StoreRegistry& stores_;
   cache::EnvironmentCache& cache_;
   const ApiFactory api_factory_;

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +29,7 @@ class FakeVolumeService final : public csi::VolumeService {
   struct Published {
     std::string volume_id;
     std::string target_path;
+    std::chrono::steady_clock::time_point received_at;
     csi::PodInfo pod;
     std::map<std::string, std::string> attributes;
     std::string volume_mount_group;
@@ -36,7 +38,7 @@ class FakeVolumeService final : public csi::VolumeService {
     std::map<std::string, std::string> secrets;
   };
 
-  Status Publish(csi::PublishRequest request) override {
+  Status Publish(const csi::PublishRequest& request) override {
     MutexLock lock(mutex_);
     requests_.push_back(Open(request));
     ++publishing_;
@@ -45,6 +47,10 @@ class FakeVolumeService final : public csi::VolumeService {
     while (held_) changed_.Wait(mutex_);
     --publishing_;
     if (publish_error_) return std::unexpected(*publish_error_);
+    const auto store = request.attributes.find("secretStore");
+    if (store != request.attributes.end() && store->second == failing_store_) {
+      return std::unexpected(*store_error_);
+    }
     return Add(request);
   }
 
@@ -78,6 +84,16 @@ class FakeVolumeService final : public csi::VolumeService {
     MutexLock lock(mutex_);
     publish_error_ = std::move(error);
   }
+  // Only publishes whose attribute secretStore is `store` fail.
+  void FailStore(std::string store, Error error) {
+    MutexLock lock(mutex_);
+    failing_store_ = std::move(store);
+    store_error_ = std::move(error);
+  }
+  void HealStore() {
+    MutexLock lock(mutex_);
+    failing_store_.clear();
+  }
   void FailUnpublish(std::optional<Error> error) {
     MutexLock lock(mutex_);
     unpublish_error_ = std::move(error);
@@ -108,6 +124,18 @@ class FakeVolumeService final : public csi::VolumeService {
     return true;
   }
 
+  // Waits, at most 10 s, until Publish was called for `count` different volumes.
+  bool AwaitVolumesAsked(std::size_t count) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    MutexLock lock(mutex_);
+    while (true) {
+      std::set<std::string> ids;
+      for (const Published& request : requests_) ids.insert(request.volume_id);
+      if (ids.size() >= count) return true;
+      if (!changed_.WaitUntil(mutex_, deadline)) return false;
+    }
+  }
+
   std::vector<Published> Requests() const {
     MutexLock lock(mutex_);
     return requests_;
@@ -125,6 +153,7 @@ class FakeVolumeService final : public csi::VolumeService {
   static Published Open(const csi::PublishRequest& request) {
     Published opened{.volume_id = request.volume_id,
                      .target_path = request.target_path,
+                     .received_at = request.received_at,
                      .pod = request.pod,
                      .attributes = request.attributes,
                      .volume_mount_group = request.volume_mount_group,
@@ -158,6 +187,8 @@ class FakeVolumeService final : public csi::VolumeService {
   std::map<std::string, Published> volumes_ GUARDED_BY(mutex_);
   std::vector<Published> requests_ GUARDED_BY(mutex_);
   std::optional<Error> publish_error_ GUARDED_BY(mutex_);
+  std::string failing_store_ GUARDED_BY(mutex_);
+  std::optional<Error> store_error_ GUARDED_BY(mutex_);
   std::optional<Error> unpublish_error_ GUARDED_BY(mutex_);
   std::optional<Error> health_error_ GUARDED_BY(mutex_);
   csi::VolumeStats stats_ GUARDED_BY(mutex_){.used_bytes = 10,

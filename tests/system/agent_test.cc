@@ -5,11 +5,15 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <map>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "tests/system/process.h"
 #include "tests/system/testbed.h"
@@ -135,6 +139,61 @@ TEST_F(AgentTest, EscThatHangsIsUnavailableWithinTenSeconds) {
   bed_.StartAgent();
   bed_.Debug("PUT", "/debug/faults", R"({"hang": true})");
   Refused("hanging", {{"clusterSecretStore", "store"}}, Code::kUnavailable, "acme/web/dev");
+}
+
+TEST_F(AgentTest, AnEnvironmentThatHangsHoldsUpNoOther) {
+  bed_.WriteEnvironment("acme/web/hangs", "values: {key: never}\n");
+  bed_.WriteClusterStore("hangs", "acme/web/hangs");
+  bed_.StartAgent();
+  const Attributes warm = {{"clusterSecretStore", "store"}};
+  ASSERT_TRUE(Publish(bed_.Volume("first", warm)));
+  const std::size_t mounts = MountsBelow(bed_.folder()).size();
+  bed_.Debug("PUT", "/debug/faults", R"({"environment": "acme/web/hangs", "hang": true})");
+
+  // Three times as many as the agent has threads for publishes.
+  constexpr std::size_t kWaiting = 12;
+  std::vector<InlineVolume> volumes;
+  for (std::size_t i = 0; i < kWaiting; ++i) {
+    volumes.push_back(bed_.Volume("hangs-" + std::to_string(i), {{"clusterSecretStore", "hangs"}}));
+  }
+  std::vector<Result<std::string>> answers(kWaiting);
+  std::vector<steady_clock::duration> took(kWaiting);
+  std::atomic<int> answered = 0;
+  {
+    std::vector<std::jthread> pods;
+    for (std::size_t i = 0; i < kWaiting; ++i) {
+      pods.emplace_back([&, i] {
+        const auto start = steady_clock::now();
+        answers[i] = Publish(volumes[i]);
+        took[i] = steady_clock::now() - start;
+        ++answered;
+      });
+    }
+    // kubelet's stand-in makes a volume's folder right before it calls.
+    ASSERT_TRUE(WaitFor(
+        [&] {
+          return std::ranges::all_of(volumes, [&](const InlineVolume& volume) {
+            return fs::exists(fs::path(bed_.kubelet().TargetPath(volume)).parent_path());
+          });
+        },
+        seconds(20)));
+    const auto start = steady_clock::now();
+    const Result<std::string> second = Publish(bed_.Volume("second", warm));
+    EXPECT_LT(steady_clock::now() - start, seconds(2));
+    ASSERT_TRUE(second) << second.error().message;
+    EXPECT_EQ(ReadAll(*second + "/app/hello"), "world");
+    EXPECT_TRUE(bed_.kubelet().Probe(bed_.endpoint()));
+    EXPECT_EQ(answered, 0) << "all of them wait meanwhile";
+  }
+  for (std::size_t i = 0; i < kWaiting; ++i) {
+    SCOPED_TRACE(i);
+    ASSERT_FALSE(answers[i]);
+    EXPECT_EQ(CodeName(answers[i].error().code), "UNAVAILABLE") << answers[i].error().message;
+    EXPECT_THAT(answers[i].error().message, HasSubstr("acme/web/hangs"));
+    EXPECT_LT(took[i], seconds(10));
+    EXPECT_FALSE(fs::exists(bed_.kubelet().TargetPath(volumes[i])));
+  }
+  EXPECT_EQ(MountsBelow(bed_.folder()).size(), mounts + 1);
 }
 
 TEST_F(AgentTest, EscDownKeepsTheLastValuesAlsoForNewPods) {

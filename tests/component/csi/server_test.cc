@@ -132,9 +132,13 @@ TEST_F(ServerTest, HasFewThreadsHoweverManyCalls) {
     });
   }
   ASSERT_TRUE(volumes_.AwaitPublishing(4));
+  // Parked calls are on timers.
+  volumes_.FailStore("esc", Error{Code::kUnavailable, "not yet", milliseconds(5)});
+  volumes_.HoldPublishes(false);
+  ASSERT_TRUE(volumes_.AwaitVolumesAsked(kCallers));
   // 8 of ours, and gRPC's own timer, executor and resolver threads (the clients' included).
   EXPECT_LE(ThreadCount() - before - kCallers, 8 + 6);
-  volumes_.HoldPublishes(false);
+  volumes_.HealStore();
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <latch>
 #include <thread>
 #include <vector>
 
@@ -15,7 +16,7 @@ using ::testing::Not;
 class PublishTest : public VolumeTest {};
 
 TEST_F(PublishTest, MountsTheEnvironmentAtTheTarget) {
-  const Status status = manager().Publish(Request());
+  const Status status = Publish(Request());
   ASSERT_TRUE(status) << status.error().message;
   EXPECT_TRUE(Exists(Target()));
   EXPECT_EQ(mounter_.Read(Target(), "hello"), "world");
@@ -42,7 +43,7 @@ TEST_F(PublishTest, HandsTheMountOptionsOn) {
       Request("csi-1", {{"secretStore", "app"}, {"cache", "none"}, {"uid", "7"}});
   request.mount_flags = {"context=system_u:object_r:container_file_t:s0"};
   request.volume_mount_group = "2000";
-  ASSERT_TRUE(manager().Publish(std::move(request)));
+  ASSERT_TRUE(Publish(request));
   const auto mount = mounter_.MountAt(Target());
   ASSERT_TRUE(mount);
   EXPECT_EQ(mount->options.cache, fuse::CacheProfile::kNone);
@@ -55,7 +56,7 @@ TEST_F(PublishTest, HandsTheMountOptionsOn) {
 TEST_F(PublishTest, VolumesOfOneEnvironmentShareOneOpen) {
   for (int i = 0; i < 20; ++i) {
     const std::string name = std::to_string(i);
-    ASSERT_TRUE(manager().Publish(Request(name, {{"secretStore", "app"}}, name)));
+    ASSERT_TRUE(Publish(Request(name, {{"secretStore", "app"}}, name)));
   }
   EXPECT_EQ(esc_->opens(), 1);
   const auto first = mounter_.MountAt(Target("0"));
@@ -65,18 +66,18 @@ TEST_F(PublishTest, VolumesOfOneEnvironmentShareOneOpen) {
 
 TEST_F(PublishTest, ClusterStoresAreAskedToo) {
   stores_.SetStore("shared", kDev, Token("1"));
-  ASSERT_TRUE(manager().Publish(Request("csi-1", {{"clusterSecretStore", "shared"}})));
+  ASSERT_TRUE(Publish(Request("csi-1", {{"clusterSecretStore", "shared"}})));
   EXPECT_EQ(manager().List()[0].store, "ClusterSecretStore shared");
 }
 
 TEST_F(PublishTest, ManyThreadsPublishOneVolumeOnce) {
-  VolumeManager& volumes = manager();
+  static_cast<void>(manager());
   std::atomic<int> succeeded = 0;
   {
     std::vector<std::jthread> threads;
     for (int i = 0; i < 8; ++i) {
       threads.emplace_back([&] {
-        if (volumes.Publish(Request())) ++succeeded;
+        if (Publish(Request())) ++succeeded;
       });
     }
   }
@@ -88,35 +89,97 @@ TEST_F(PublishTest, ManyThreadsPublishOneVolumeOnce) {
 TEST_F(PublishTest, AVolumeThatWaitsForEscHoldsUpNoOther) {
   esc_->SetEnvironmentJson(kProd, Json("prod"));
   stores_.SetStore("default/prod", kProd, Token("1"));
-  ASSERT_TRUE(manager().Publish(Request()));
+  ASSERT_TRUE(Publish(Request()));
   esc_->Block(Operation::kOpen);
-  std::jthread slow([this] {
-    EXPECT_TRUE(manager_->Publish(Request("slow", {{"secretStore", "prod"}}, "slow")));
-  });
+  std::jthread slow(
+      [this] { EXPECT_TRUE(Publish(Request("slow", {{"secretStore", "prod"}}, "slow"))); });
   ASSERT_TRUE(esc_->WaitForBlocked(Operation::kOpen, 1));
-  EXPECT_TRUE(manager().Publish(Request("fast", {{"secretStore", "app"}}, "fast")));
+  EXPECT_TRUE(Publish(Request("fast", {{"secretStore", "app"}}, "fast")));
   EXPECT_EQ(manager().List().size(), 2U);
   esc_->Release(Operation::kOpen);
 }
 
+TEST_F(PublishTest, WhileEscIsAskedTheAnswerIsNotYet) {
+  esc_->Block(Operation::kOpen);
+  const csi::PublishRequest request = Request();
+  const Status first = manager().Publish(request);
+  ASSERT_FALSE(first);
+  EXPECT_EQ(first.error().code, Code::kUnavailable);
+  EXPECT_EQ(first.error().retry_after, 25ms);
+  ASSERT_TRUE(esc_->WaitForBlocked(Operation::kOpen, 1));
+  EXPECT_FALSE(Exists(Target()));
+  EXPECT_TRUE(manager().List().empty());
+
+  // Half-way through; then the patience is over, and that is the answer.
+  clock_.Advance(8950ms);
+  const Status late = manager().Publish(request);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().retry_after, 50ms);
+  EXPECT_TRUE(Events(VolumeEvent::Kind::kPublish).empty());
+  clock_.Advance(50ms);
+  const Status last = manager().Publish(request);
+  ASSERT_FALSE(last);
+  EXPECT_EQ(last.error().code, Code::kUnavailable);
+  EXPECT_EQ(last.error().retry_after, 0ms);
+  EXPECT_THAT(last.error().message, HasSubstr("acme/web/dev"));
+  EXPECT_THAT(last.error().message, HasSubstr("within 9s"));
+  ASSERT_EQ(Events(VolumeEvent::Kind::kPublish).size(), 1U);
+  EXPECT_EQ(Events(VolumeEvent::Kind::kPublish)[0].duration, 9s);
+
+  // kubelet's next call finds what became of it.
+  esc_->Release(Operation::kOpen);
+  EXPECT_TRUE(Publish(Request()));
+  EXPECT_EQ(esc_->opens(), 1);
+}
+
+TEST_F(PublishTest, ARetryAfterThatIsTooLongIsTheAnswer) {
+  esc_->Fail(Operation::kOpen, Error{Code::kUnavailable, "maintenance", 30s});
+  const csi::PublishRequest request = Request();
+  ASSERT_TRUE(Eventually([&] {
+    const Status status = manager().Publish(request);
+    return !status && status.error().retry_after == 30s;
+  }));
+  EXPECT_EQ(Events(VolumeEvent::Kind::kPublish).size(), 1U);
+}
+
+TEST_F(PublishTest, AVolumeUnpublishedWhileItWaitsDoesNotComeBack) {
+  esc_->Block(Operation::kOpen);
+  const csi::PublishRequest waiting = Request();
+  ASSERT_FALSE(manager().Publish(waiting));
+  clock_.Advance(1s);
+  ASSERT_TRUE(manager().Unpublish("csi-1", Target()));
+  esc_->Release(Operation::kOpen);
+  const Status status = Publish(waiting);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, Code::kAborted);
+  EXPECT_FALSE(Exists(Target()));
+  // A new call is another matter.
+  EXPECT_TRUE(Publish(Request()));
+}
+
 TEST_F(PublishTest, ASecondOperationOnAVolumeDoesNotWaitForEver) {
   options_.patience = 1ms;
-  VolumeManager& volumes = manager();
-  esc_->Block(Operation::kOpen);
-  std::jthread slow([&] { EXPECT_TRUE(volumes.Publish(Request())); });
-  ASSERT_TRUE(esc_->WaitForBlocked(Operation::kOpen, 1));
-  const Status second = volumes.Publish(Request());
+  std::latch publishing(1);
+  std::latch go_on(1);
+  options_.observer = [&](const VolumeEvent&) {
+    publishing.count_down();
+    go_on.wait();
+  };
+  static_cast<void>(manager());
+  std::jthread slow([&] { EXPECT_TRUE(Publish(Request())); });
+  publishing.wait();
+  const Status second = Publish(Request());
+  const Status unpublish = manager().Unpublish("csi-1", Target());
+  go_on.count_down();
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, Code::kAborted);
-  const Status unpublish = volumes.Unpublish("csi-1", Target());
   ASSERT_FALSE(unpublish);
   EXPECT_EQ(unpublish.error().code, Code::kAborted);
-  esc_->Release(Operation::kOpen);
 }
 
 TEST_F(PublishTest, ATargetBelongsToOneVolume) {
-  ASSERT_TRUE(manager().Publish(Request("one")));
-  const Status status = manager().Publish(Request("two"));
+  ASSERT_TRUE(Publish(Request("one")));
+  const Status status = Publish(Request("two"));
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, Code::kFailedPrecondition);
   EXPECT_THAT(status.error().message, HasSubstr("one"));
@@ -136,7 +199,7 @@ class FailingPublishTest : public VolumeTest, public ::testing::WithParamInterfa
 TEST_P(FailingPublishTest, LeavesNothingBehind) {
   const FailingStep& step = GetParam();
   step.break_it(*esc_, stores_, mounter_);
-  const Status status = manager().Publish(Request("csi-1", step.attributes));
+  const Status status = Publish(Request("csi-1", step.attributes));
   ASSERT_FALSE(status) << step.description;
   EXPECT_EQ(status.error().code, step.code) << step.description << ": " << status.error().message;
   EXPECT_THAT(status.error().message, Not(HasSubstr(kCanary)));
@@ -160,7 +223,7 @@ TEST_P(FailingPublishTest, LeavesNothingBehind) {
   mounter_.FailMount(std::nullopt);
   ASSERT_TRUE(Eventually([this] {
     clock_.Advance(1s);
-    return manager().Publish(Request()).has_value();
+    return Publish(Request()).has_value();
   }));
   EXPECT_EQ(mounter_.Read(Target(), "hello"), "world");
 }
@@ -248,7 +311,7 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& step) { return "Step" + std::to_string(step.index); });
 
 TEST_F(PublishTest, WithoutAParentFolderNothingIsMounted) {
-  const Status status = manager().Publish(Request("csi-1", {{"secretStore", "app"}}, "no/mount"));
+  const Status status = Publish(Request("csi-1", {{"secretStore", "app"}}, "no/mount"));
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, Code::kFailedPrecondition);
   EXPECT_EQ(mounter_.MountCalls(), 0);
@@ -258,7 +321,7 @@ TEST_F(PublishTest, WithoutAParentFolderNothingIsMounted) {
 TEST_F(PublishTest, AFolderThatWasThereBeforeStaysAfterAFailure) {
   std::filesystem::create_directory(Target());
   mounter_.FailMount(Error{Code::kInternal, "no"});
-  EXPECT_FALSE(manager().Publish(Request()));
+  EXPECT_FALSE(Publish(Request()));
   EXPECT_TRUE(Exists(Target()));
 }
 
@@ -272,7 +335,7 @@ TEST_F(PublishTest, WrongRequestsAreRefused) {
   csi::PublishRequest group = Request();
   group.volume_mount_group = "staff";
   for (csi::PublishRequest* const request : {&relative, &dots, &flags, &group}) {
-    const Status status = manager().Publish(std::move(*request));
+    const Status status = Publish(*request);
     ASSERT_FALSE(status);
     EXPECT_EQ(status.error().code, Code::kInvalidArgument);
   }
@@ -290,26 +353,25 @@ TEST_F(PublishTest, HealthyNeedsTheFuseDevice) {
 }
 
 TEST_F(PublishTest, ShutdownEndsWhatWaitsAndKeepsTheMounts) {
-  VolumeManager& volumes = manager();
-  ASSERT_TRUE(volumes.Publish(Request()));
+  ASSERT_TRUE(Publish(Request()));
   esc_->SetEnvironmentJson(kProd, Json("prod"));
   stores_.SetStore("default/prod", kProd, Token("1"));
   esc_->Block(Operation::kOpen);
-  std::jthread waiting([&] {
-    const Status status = volumes.Publish(Request("slow", {{"secretStore", "prod"}}, "slow"));
-    ASSERT_FALSE(status);
-    EXPECT_EQ(status.error().code, Code::kUnavailable);
-  });
-  ASSERT_TRUE(esc_->WaitForBlocked(Operation::kOpen, 1));
-  volumes.Shutdown();
-  waiting.join();
+  const csi::PublishRequest waiting = Request("slow", {{"secretStore", "prod"}}, "slow");
+  ASSERT_FALSE(manager().Publish(waiting));
+  manager().Shutdown();
   esc_->Release(Operation::kOpen);
   EXPECT_TRUE(mounter_.MountAt(Target()));
+  EXPECT_TRUE(manager().List().empty());
+  const csi::PublishRequest late = Request();
+  for (const csi::PublishRequest* const request : {&waiting, &late}) {
+    const Status status = manager().Publish(*request);
+    ASSERT_FALSE(status);
+    EXPECT_EQ(status.error().code, Code::kUnavailable);
+    EXPECT_EQ(status.error().retry_after, 0ms);
+    EXPECT_THAT(status.error().message, HasSubstr("stopping"));
+  }
   EXPECT_FALSE(Exists(Target("slow")));
-  EXPECT_TRUE(volumes.List().empty());
-  const Status late = volumes.Publish(Request());
-  ASSERT_FALSE(late);
-  EXPECT_EQ(late.error().code, Code::kUnavailable);
 }
 
 }  // namespace

@@ -21,15 +21,15 @@ class ReconcileTest : public VolumeTest {
 };
 
 TEST_F(ReconcileTest, WithoutAChangeNothingHappens) {
-  ASSERT_TRUE(manager().Publish(Request()));
+  ASSERT_TRUE(Publish(Request()));
   manager().Reconcile();
   EXPECT_EQ(esc_->opens(), 1);
   EXPECT_TRUE(Events(VolumeEvent::Kind::kResubscribe).empty());
 }
 
 TEST_F(ReconcileTest, ANewTokenIsANewSubscriptionWithoutARemount) {
-  ASSERT_TRUE(manager().Publish(Request()));
-  ASSERT_TRUE(manager().Publish(Request("csi-2", {{"secretStore", "app"}}, "second")));
+  ASSERT_TRUE(Publish(Request()));
+  ASSERT_TRUE(Publish(Request("csi-2", {{"secretStore", "app"}}, "second")));
   stores_.SetStore("default/app", kDev, Token("2"));
   manager().Reconcile();
   EXPECT_EQ(SubscribersOf(Token("1")), 0);
@@ -46,16 +46,16 @@ TEST_F(ReconcileTest, ANewTokenIsANewSubscriptionWithoutARemount) {
 }
 
 TEST_F(ReconcileTest, ARepublishDoesTheSameInTheBackground) {
-  ASSERT_TRUE(manager().Publish(Request()));
+  ASSERT_TRUE(Publish(Request()));
   stores_.SetStore("default/app", kDev, Token("2"));
-  ASSERT_TRUE(manager().Publish(Request()));
+  ASSERT_TRUE(Publish(Request()));
   EXPECT_TRUE(Eventually([&] { return SubscribersOf(Token("2")) == 1; }));
   EXPECT_TRUE(Eventually([&] { return SubscribersOf(Token("1")) == 0; }));
 }
 
 TEST_F(ReconcileTest, AStoreThatNamesAnotherEnvironmentShowsThatOne) {
   esc_->SetEnvironmentJson(kProd, Json("prod"));
-  ASSERT_TRUE(manager().Publish(Request()));
+  ASSERT_TRUE(Publish(Request()));
   stores_.SetStore("default/app", kProd, Token("1"));
   manager().Reconcile();
   EXPECT_EQ(mounter_.Read(Target(), "hello"), "prod");
@@ -64,8 +64,8 @@ TEST_F(ReconcileTest, AStoreThatNamesAnotherEnvironmentShowsThatOne) {
 }
 
 TEST_F(ReconcileTest, AFailureKeepsTheOldSubscriptionAndIsTriedAgain) {
-  ASSERT_TRUE(manager().Publish(Request()));
-  ASSERT_TRUE(manager().Publish(Request("csi-2", {{"secretStore", "app"}}, "second")));
+  ASSERT_TRUE(Publish(Request()));
+  ASSERT_TRUE(Publish(Request("csi-2", {{"secretStore", "app"}}, "second")));
   stores_.SetStore("default/app", kDev, Token("2"));
   esc_->Fail(Operation::kOpen, Error{Code::kUnauthenticated, "token is revoked"});
   manager().Reconcile();
@@ -76,7 +76,7 @@ TEST_F(ReconcileTest, AFailureKeepsTheOldSubscriptionAndIsTriedAgain) {
   EXPECT_THAT(StatsOf("csi-1").condition, Not(HasSubstr(kCanary)));
   // One try for both, and still OK for kubelet.
   EXPECT_EQ(esc_->opens(), 2);
-  EXPECT_TRUE(manager().Publish(Request()));
+  EXPECT_TRUE(Publish(Request()));
 
   esc_->StopFailing(Operation::kOpen);
   ASSERT_TRUE(AdvanceUntil([&] { return SubscribersOf(Token("2")) == 2; }));
@@ -84,7 +84,7 @@ TEST_F(ReconcileTest, AFailureKeepsTheOldSubscriptionAndIsTriedAgain) {
 }
 
 TEST_F(ReconcileTest, AStoreThatIsGoneKeepsTheVolumeAndShows) {
-  ASSERT_TRUE(manager().Publish(Request()));
+  ASSERT_TRUE(Publish(Request()));
   stores_.Fail(Error{Code::kNotFound, "store default/app: there is none"});
   manager().Reconcile();
   EXPECT_TRUE(StatsOf("csi-1").abnormal);

@@ -12,31 +12,31 @@ using ::testing::Not;
 class RepublishTest : public VolumeTest {};
 
 TEST_F(RepublishTest, OfAMountedVolumeIsOkAndMountsNothing) {
-  ASSERT_TRUE(manager().Publish(Request()));
+  ASSERT_TRUE(Publish(Request()));
   csi::PublishRequest again = Request();
   again.service_account_tokens = Secret(std::string_view("another token"));
-  ASSERT_TRUE(manager().Publish(std::move(again)));
+  ASSERT_TRUE(Publish(again));
   EXPECT_EQ(mounter_.MountCalls(), 1);
   EXPECT_EQ(esc_->opens(), 1);
   EXPECT_EQ(Events(VolumeEvent::Kind::kRepublish).size(), 1U);
 }
 
 TEST_F(RepublishTest, IsOkWhateverHappensToEscAndStores) {
-  ASSERT_TRUE(manager().Publish(Request()));
+  ASSERT_TRUE(Publish(Request()));
   for (const Code code : {Code::kUnavailable, Code::kUnauthenticated, Code::kNotFound}) {
     esc_->Fail(Operation::kOpen, Error{code, "no"});
     esc_->Fail(Operation::kHead, Error{code, "no"});
     stores_.Fail(Error{code, "no"});
-    EXPECT_TRUE(manager().Publish(Request()));
+    EXPECT_TRUE(Publish(Request()));
   }
   esc_->Block(Operation::kOpen);
-  EXPECT_TRUE(manager().Publish(Request()));
+  EXPECT_TRUE(Publish(Request()));
   EXPECT_EQ(mounter_.MountCalls(), 1);
   EXPECT_EQ(mounter_.Read(Target(), "hello"), "world");
 }
 
 TEST_F(RepublishTest, WithSomethingElseIsRefusedAndChangesNothing) {
-  ASSERT_TRUE(manager().Publish(Request()));
+  ASSERT_TRUE(Publish(Request()));
 
   csi::PublishRequest pod = Request();
   pod.pod.uid = "other";
@@ -46,12 +46,12 @@ TEST_F(RepublishTest, WithSomethingElseIsRefusedAndChangesNothing) {
   csi::PublishRequest flags = Request();
   flags.mount_flags = {"context=x"};
   for (csi::PublishRequest* const request : {&pod, &attributes, &group, &flags}) {
-    const Status status = manager().Publish(std::move(*request));
+    const Status status = Publish(*request);
     ASSERT_FALSE(status);
     EXPECT_EQ(status.error().code, Code::kAlreadyExists) << status.error().message;
   }
 
-  const Status elsewhere = manager().Publish(Request("csi-1", {{"secretStore", "app"}}, "other"));
+  const Status elsewhere = Publish(Request("csi-1", {{"secretStore", "app"}}, "other"));
   ASSERT_FALSE(elsewhere);
   EXPECT_EQ(elsewhere.error().code, Code::kFailedPrecondition);
   EXPECT_FALSE(Exists(Target("other")));
@@ -61,16 +61,16 @@ TEST_F(RepublishTest, WithSomethingElseIsRefusedAndChangesNothing) {
 }
 
 TEST_F(RepublishTest, AttributesThatMeanTheSameAreTheSame) {
-  ASSERT_TRUE(manager().Publish(Request("csi-1", {{"secretStore", "app"}, {"mode", "0440"}})));
-  EXPECT_TRUE(manager().Publish(
-      Request("csi-1", {{"secretStore", "app"}, {"mode", "440"}, {"format", "files"}})));
+  ASSERT_TRUE(Publish(Request("csi-1", {{"secretStore", "app"}, {"mode", "0440"}})));
+  EXPECT_TRUE(
+      Publish(Request("csi-1", {{"secretStore", "app"}, {"mode", "440"}, {"format", "files"}})));
 }
 
 TEST_F(RepublishTest, ADeadMountOfOursGetsANewOneOnTop) {
-  ASSERT_TRUE(manager().Publish(Request()));
+  ASSERT_TRUE(Publish(Request()));
   mounter_.Kill(Target());
   EXPECT_TRUE(StatsOf("csi-1").abnormal);
-  ASSERT_TRUE(manager().Publish(Request()));
+  ASSERT_TRUE(Publish(Request()));
   EXPECT_EQ(mounter_.MountCalls(), 2);
   EXPECT_TRUE(mounter_.MountAt(Target())->healthy);
   EXPECT_EQ(mounter_.Read(Target(), "hello"), "world");
@@ -83,9 +83,9 @@ TEST_F(RepublishTest, ADeadMountOfOursGetsANewOneOnTop) {
 }
 
 TEST_F(RepublishTest, AMountOfAFormerAgentGetsANewOneOnTop) {
-  ASSERT_TRUE(manager().Publish(Request()));
+  ASSERT_TRUE(Publish(Request()));
   RestartAgent({Target()});
-  ASSERT_TRUE(manager().Publish(Request()));
+  ASSERT_TRUE(Publish(Request()));
   EXPECT_EQ(mounter_.MountCalls(), 2);
   EXPECT_TRUE(mounter_.MountAt(Target())->healthy);
   ASSERT_TRUE(manager().Unpublish("csi-1", Target()));
@@ -94,11 +94,11 @@ TEST_F(RepublishTest, AMountOfAFormerAgentGetsANewOneOnTop) {
 }
 
 TEST_F(RepublishTest, AFailedRepairIsUnavailableAndLeavesTheMountAlone) {
-  ASSERT_TRUE(manager().Publish(Request()));
+  ASSERT_TRUE(Publish(Request()));
   RestartAgent({Target()});
   for (const Code code : {Code::kPermissionDenied, Code::kNotFound, Code::kInvalidArgument}) {
     stores_.Fail(Error{code, "store says no"});
-    const Status status = manager().Publish(Request());
+    const Status status = Publish(Request());
     ASSERT_FALSE(status);
     EXPECT_EQ(status.error().code, Code::kUnavailable);
     EXPECT_THAT(status.error().message, HasSubstr("store says no"));
@@ -106,24 +106,24 @@ TEST_F(RepublishTest, AFailedRepairIsUnavailableAndLeavesTheMountAlone) {
     EXPECT_TRUE(Exists(Target()));
   }
   stores_.Fail(std::nullopt);
-  EXPECT_TRUE(manager().Publish(Request()));
+  EXPECT_TRUE(Publish(Request()));
 }
 
 TEST_F(RepublishTest, AFailedRepairOfOursIsUnavailableAndCanBeRepeated) {
-  ASSERT_TRUE(manager().Publish(Request()));
+  ASSERT_TRUE(Publish(Request()));
   mounter_.Kill(Target());
   mounter_.FailMount(Error{Code::kInternal, "mount: no"});
-  const Status status = manager().Publish(Request());
+  const Status status = Publish(Request());
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, Code::kUnavailable);
   EXPECT_TRUE(Exists(Target()));
   mounter_.FailMount(std::nullopt);
-  EXPECT_TRUE(manager().Publish(Request()));
+  EXPECT_TRUE(Publish(Request()));
   EXPECT_TRUE(mounter_.MountAt(Target())->healthy);
 }
 
 TEST_F(RepublishTest, StatsAreOfThePublishedPathOnly) {
-  ASSERT_TRUE(manager().Publish(Request()));
+  ASSERT_TRUE(Publish(Request()));
   const csi::VolumeStats stats = StatsOf("csi-1");
   EXPECT_EQ(stats.used_bytes, static_cast<std::int64_t>(5 + std::string(kCanary).size()));
   EXPECT_EQ(stats.used_inodes, 4);  // root, hello, app, app/user

@@ -16,7 +16,7 @@ class RotationTest : public VolumeTest {
 };
 
 TEST_F(RotationTest, NewValuesAppearWithoutARemount) {
-  ASSERT_TRUE(manager().Publish(Request()));
+  ASSERT_TRUE(Publish(Request()));
   esc_->SetEnvironmentJson(kDev, R"({"hello": "again", "more": "x"})");
   ASSERT_TRUE(AdvanceUntil([&] { return mounter_.Read(Target(), "hello") == "again"; }));
   EXPECT_EQ(mounter_.Read(Target(), "more"), "x");
@@ -28,8 +28,8 @@ TEST_F(RotationTest, NewValuesAppearWithoutARemount) {
 }
 
 TEST_F(RotationTest, AChangeOutsideThePathSwapsNothing) {
-  ASSERT_TRUE(manager().Publish(Request("csi-1", {{"secretStore", "app"}, {"path", "app"}})));
-  ASSERT_TRUE(manager().Publish(Request("csi-2", {{"secretStore", "app"}}, "all")));
+  ASSERT_TRUE(Publish(Request("csi-1", {{"secretStore", "app"}, {"path", "app"}})));
+  ASSERT_TRUE(Publish(Request("csi-2", {{"secretStore", "app"}}, "all")));
   esc_->SetEnvironmentJson(kDev, Json("changed"));
   ASSERT_TRUE(AdvanceUntil([&] { return mounter_.Read(Target("all"), "hello") == "changed"; }));
   // csi-1 subscribed first; a second change proves that the first one has passed it by.
@@ -39,7 +39,7 @@ TEST_F(RotationTest, AChangeOutsideThePathSwapsNothing) {
 }
 
 TEST_F(RotationTest, ValuesThatCannotBeShownLeaveTheLastGoodOnes) {
-  ASSERT_TRUE(manager().Publish(Request()));
+  ASSERT_TRUE(Publish(Request()));
   esc_->SetEnvironmentJson(kDev, std::string(R"({"a/b": ")") + kCanary + "\"}");
   ASSERT_TRUE(AdvanceUntil([&] { return StatsOf("csi-1").abnormal; }));
   EXPECT_EQ(mounter_.Read(Target(), "hello"), "world");
@@ -53,7 +53,7 @@ TEST_F(RotationTest, ValuesThatCannotBeShownLeaveTheLastGoodOnes) {
 
   // A repair of the mount shows the last good values too.
   mounter_.Kill(Target());
-  ASSERT_TRUE(manager().Publish(Request()));
+  ASSERT_TRUE(Publish(Request()));
   EXPECT_EQ(mounter_.Read(Target(), "hello"), "world");
   EXPECT_TRUE(StatsOf("csi-1").abnormal);
 
@@ -63,26 +63,26 @@ TEST_F(RotationTest, ValuesThatCannotBeShownLeaveTheLastGoodOnes) {
 }
 
 TEST_F(RotationTest, AMissingPathLeavesTheLastGoodValues) {
-  ASSERT_TRUE(manager().Publish(Request("csi-1", {{"secretStore", "app"}, {"path", "app"}})));
+  ASSERT_TRUE(Publish(Request("csi-1", {{"secretStore", "app"}, {"path", "app"}})));
   esc_->SetEnvironmentJson(kDev, R"({"hello": "x"})");
   ASSERT_TRUE(AdvanceUntil([&] { return StatsOf("csi-1").abnormal; }));
   EXPECT_EQ(mounter_.Read(Target(), "user"), kCanary);
 }
 
 TEST_F(RotationTest, AFailedSwapIsTriedAgain) {
-  ASSERT_TRUE(manager().Publish(Request()));
+  ASSERT_TRUE(Publish(Request()));
   mounter_.FailPublish(Error{Code::kInternal, "swap: no"});
   esc_->SetEnvironmentJson(kDev, Json("new"));
   ASSERT_TRUE(AdvanceUntil([&] { return StatsOf("csi-1").abnormal; }));
   EXPECT_EQ(mounter_.Read(Target(), "hello"), "world");
   mounter_.FailPublish(std::nullopt);
-  ASSERT_TRUE(manager().Publish(Request()));
+  ASSERT_TRUE(Publish(Request()));
   ASSERT_TRUE(Eventually([&] { return mounter_.Read(Target(), "hello") == "new"; }));
   EXPECT_TRUE(Eventually([&] { return !StatsOf("csi-1").abnormal; }));
 }
 
 TEST_F(RotationTest, AFailingRefreshKeepsTheValuesAndShowsInTheCondition) {
-  ASSERT_TRUE(manager().Publish(Request()));
+  ASSERT_TRUE(Publish(Request()));
   esc_->Fail(Operation::kHead, Error{Code::kUnavailable, "ESC is down"});
   esc_->Fail(Operation::kOpen, Error{Code::kUnavailable, "ESC is down"});
   ASSERT_TRUE(AdvanceUntil([&] { return StatsOf("csi-1").abnormal; }));
@@ -91,7 +91,7 @@ TEST_F(RotationTest, AFailingRefreshKeepsTheValuesAndShowsInTheCondition) {
   EXPECT_EQ(mounter_.Read(Target(), "hello"), "world");
   EXPECT_TRUE(manager().List()[0].abnormal);
   // New pods of the same identity start with the last good values.
-  ASSERT_TRUE(manager().Publish(Request("csi-2", {{"secretStore", "app"}}, "second")));
+  ASSERT_TRUE(Publish(Request("csi-2", {{"secretStore", "app"}}, "second")));
 
   esc_->StopFailing(Operation::kHead);
   esc_->StopFailing(Operation::kOpen);
@@ -99,8 +99,8 @@ TEST_F(RotationTest, AFailingRefreshKeepsTheValuesAndShowsInTheCondition) {
 }
 
 TEST_F(RotationTest, AnOptionalPathAppearsAndDisappears) {
-  ASSERT_TRUE(manager().Publish(
-      Request("csi-1", {{"secretStore", "app"}, {"path", "late"}, {"optional", "true"}})));
+  ASSERT_TRUE(
+      Publish(Request("csi-1", {{"secretStore", "app"}, {"path", "late"}, {"optional", "true"}})));
   EXPECT_TRUE(mounter_.MountAt(Target())->specs.back().files.empty());
   EXPECT_FALSE(StatsOf("csi-1").abnormal);
   esc_->SetEnvironmentJson(kDev, R"({"late": {"key": "v"}})");
@@ -111,7 +111,7 @@ TEST_F(RotationTest, AnOptionalPathAppearsAndDisappears) {
 
 TEST_F(RotationTest, AnOptionalEnvironmentAppearsWithinTheInterval) {
   stores_.SetStore("default/app", kProd, Token("1"));
-  ASSERT_TRUE(manager().Publish(
+  ASSERT_TRUE(Publish(
       Request("csi-1", {{"secretStore", "app"}, {"optional", "true"}, {"refreshInterval", "2s"}})));
   EXPECT_TRUE(Exists(Target()));
   EXPECT_TRUE(mounter_.MountAt(Target())->specs.back().files.empty());

@@ -90,6 +90,7 @@ class VolumeTest : public ::testing::Test {
                               const Attributes& attributes = {{"secretStore", "app"}},
                               const std::string& name = "mount") const {
     csi::PublishRequest request;
+    request.received_at = clock_.Now();
     request.volume_id = volume_id;
     request.target_path = Target(name);
     request.pod = {.name = "podinfo",
@@ -99,6 +100,17 @@ class VolumeTest : public ::testing::Test {
     request.attributes = attributes;
     request.service_account_tokens = Secret(std::string_view(kCanary));
     return request;
+  }
+
+  // Publishes as the CSI server does: again while the answer is "not yet" (but without a pause).
+  Status Publish(const csi::PublishRequest& request) {
+    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    while (true) {
+      Status status = manager().Publish(request);
+      const bool not_yet = !status && status.error().retry_after > 0ms;
+      if (!not_yet || std::chrono::steady_clock::now() > deadline) return status;
+      std::this_thread::yield();
+    }
   }
 
   // Moves time to the next refresh and lets it happen: `done` holds afterwards.
