@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -151,8 +152,7 @@ void KeeperClient::Deliver(Answer answer) {
   changed_.NotifyAll();
 }
 
-Result<KeeperClient::Answer> KeeperClient::Call(Message message, int fd,
-                                                std::chrono::milliseconds timeout,
+Result<KeeperClient::Answer> KeeperClient::Call(Message message, std::chrono::milliseconds timeout,
                                                 std::string_view doing) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   {
@@ -162,7 +162,7 @@ Result<KeeperClient::Answer> KeeperClient::Call(Message message, int fd,
   }
   // While the keeper is too busy to read, its queue fills.
   int error = 0;
-  while ((error = Send(socket_.Get(), message, &fd, fd >= 0 ? 1 : 0, MSG_DONTWAIT)) == EAGAIN) {
+  while ((error = Send(socket_.Get(), message, nullptr, 0, MSG_DONTWAIT)) == EAGAIN) {
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) break;
@@ -230,7 +230,9 @@ Result<std::vector<KeptBlob>> KeeperClient::ListBlobs() {
     Result<Answer> answer = Call(request, "list what the keeper keeps for the agent");
     if (!answer && answer.error().code == Code::kNotFound) return blobs;
     if (!answer) return std::unexpected(answer.error());
-    blobs.push_back({.name = answer->message.text, .state = TakeFd(*answer, true)});
+    if (Has(answer->message, kHasState)) {
+      blobs.push_back({.name = answer->message.text, .state = TakeFd(*answer, true)});
+    }
     request.numbers[0] = answer->message.numbers[2];
   }
 }
@@ -264,11 +266,27 @@ Result<MountedTmpfs> KeeperClient::MountTmpfs(const Target& target, mode_t root_
                       .existed = Has(answer.message, kExisted)};
 }
 
-Status KeeperClient::Chown(const std::string& volume, const UniqueFd& file, uid_t uid, gid_t gid) {
+Status KeeperClient::Chown(const std::string& volume, std::string_view path, uid_t uid, gid_t gid) {
   ESC_ASSIGN_OR_RETURN(Message request, VolumeRequest(Verb::kChown, OfVolume(volume)));
+  ESC_RETURN_IF_ERROR(SetText(request, path));
   request.numbers[0] = uid;
   request.numbers[1] = gid;
-  ESC_RETURN_IF_ERROR(Call(request, "give a file of volume " + volume + " away", file.Get()));
+  ESC_RETURN_IF_ERROR(Call(request, "give a file of volume " + volume + " away"));
+  return {};
+}
+
+Status KeeperClient::StoreCopy(Message request, const UniqueFd& state, std::string_view doing) {
+  request.verb = static_cast<std::uint16_t>(Verb::kNewState);
+  ESC_ASSIGN_OR_RETURN(Answer answer, Call(request, doing));
+  const UniqueFd copy = TakeFd(answer, true);
+  off_t offset = 0;
+  ssize_t copied = 0;
+  do {
+    copied = sendfile(copy.Get(), state.Get(), &offset, std::size_t{1} << 30);
+  } while (copied > 0);
+  if (copied < 0 || fcntl(copy.Get(), F_ADD_SEALS, kAllSeals) != 0) return ErrnoError(errno, doing);
+  request.verb = static_cast<std::uint16_t>(Verb::kStore);
+  ESC_RETURN_IF_ERROR(Call(request, doing));
   return {};
 }
 
@@ -277,20 +295,17 @@ Status KeeperClient::Store(const std::string& volume, std::uint64_t generation,
   ESC_ASSIGN_OR_RETURN(Message request, VolumeRequest(Verb::kStore, OfVolume(volume)));
   if (volume.empty()) return InvalidArgument("store the state of a volume: it has no name");
   request.numbers[0] = generation;
-  ESC_RETURN_IF_ERROR(Call(request, "store the state of volume " + volume, state.Get()));
-  return {};
+  return StoreCopy(request, state, "store the state of volume " + volume);
 }
 
 Status KeeperClient::StoreBlob(const std::string& name, const UniqueFd& state) {
   Message request = NewMessage(Verb::kStore);
   ESC_RETURN_IF_ERROR(SetText(request, name));
-  if (!state) return InvalidArgument("store \"" + name + "\" with the keeper: no descriptor");
-  ESC_RETURN_IF_ERROR(Call(request, "store \"" + name + "\" with the keeper", state.Get()));
-  return {};
+  return StoreCopy(request, state, "store \"" + name + "\" with the keeper");
 }
 
 Status KeeperClient::DropBlob(const std::string& name) {
-  Message request = NewMessage(Verb::kStore);
+  Message request = NewMessage(Verb::kDropBlob);
   ESC_RETURN_IF_ERROR(SetText(request, name));
   ESC_RETURN_IF_ERROR(Call(request, "drop \"" + name + "\" from the keeper"));
   return {};
@@ -309,7 +324,7 @@ Status KeeperClient::Rotate(const Rotation& rotation, std::chrono::milliseconds 
   Copy(request.volume, sizeof request.volume, key.volume);
   request.numbers[0] = rotation.old_generation;
   request.numbers[1] = rotation.new_generation;
-  ESC_RETURN_IF_ERROR(Call(request, -1, timeout, "rotate volume " + rotation.volume));
+  ESC_RETURN_IF_ERROR(Call(request, timeout, "rotate volume " + rotation.volume));
   return {};
 }
 

@@ -116,10 +116,12 @@ class KeeperClient {
   Result<MountedTmpfs> MountTmpfs(const Target& target, mode_t root_mode, std::uint64_t max_bytes,
                                   uid_t uid, gid_t gid, std::string_view selinux_context,
                                   bool fresh = false);
-  // Gives a file or folder of the volume's tmpfs away.
-  Status Chown(const std::string& volume, const UniqueFd& file, uid_t uid, gid_t gid);
+  // Gives a file or folder of the volume's tmpfs away. `path` is relative to its root, at most 255
+  // bytes, with no symlink on its way.
+  Status Chown(const std::string& volume, std::string_view path, uid_t uid, gid_t gid);
 
-  // Keeps `state`, a memfd sealed against everything (SealedMemfd), for a successor.
+  // Keeps a copy of the bytes of `state`, a memfd or other file, for a successor: at most
+  // kMaxStateSize. Calls for the same volume must not overlap.
   Status Store(const std::string& volume, std::uint64_t generation, const UniqueFd& state);
   // The same for what belongs to no volume. At most kMaxBlobs names.
   Status StoreBlob(const std::string& name, const UniqueFd& state);
@@ -144,7 +146,7 @@ class KeeperClient {
   Status Ready();
   Status Drained();
 
-  // A memfd with these bytes, sealed as Store wants it.
+  // A memfd with these bytes, sealed against everything.
   static Result<UniqueFd> SealedMemfd(std::string_view bytes);
 
  private:
@@ -161,11 +163,11 @@ class KeeperClient {
   void ReadReplies();
   void Deliver(Answer answer);
   // What the keeper answered, or an Error with `doing` in front.
-  Result<Answer> Call(Message message, int fd, std::chrono::milliseconds timeout,
-                      std::string_view doing);
-  Result<Answer> Call(const Message& message, std::string_view doing, int fd = -1) {
-    return Call(message, fd, timeout_, doing);
+  Result<Answer> Call(Message message, std::chrono::milliseconds timeout, std::string_view doing);
+  Result<Answer> Call(const Message& message, std::string_view doing) {
+    return Call(message, timeout_, doing);
   }
+  Status StoreCopy(Message request, const UniqueFd& state, std::string_view doing);
 
   const UniqueFd socket_;
   const Callbacks callbacks_;

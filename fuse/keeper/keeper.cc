@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -11,10 +9,6 @@
 #include <csignal>
 
 #include "fuse/keeper/sockets.h"
-
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 8U  // Linux 6.3
-#endif
 
 namespace escagent::keeper {
 namespace {
@@ -25,8 +19,7 @@ constexpr long kTakeoverMs = 10000;
 constexpr int kMessagesAtOnce = 16;
 
 UniqueFd NewJournal() {
-  UniqueFd fd(memfd_create("journal", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL));
-  if (!fd) fd.Reset(memfd_create("journal", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  UniqueFd fd = NewMemfd();
   if (fd && (ftruncate(fd.Get(), off_t{kJournalSlots} * kJournalSlotSize) != 0 ||
              fcntl(fd.Get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)) {
     fd.Reset();
@@ -80,7 +73,8 @@ void Keeper::Run() {
       polled[i] = {waits ? -1 : c.socket.Get(), static_cast<short>(events), 0};
     }
     polled[kMaxConnections] = {taker_ != nullptr ? -1 : listener_.Get(), POLLIN, 0};
-    polled[kMaxConnections + 1] = {rotator_.DoneEvent(), POLLIN, 0};
+    const bool unread = agent_ != nullptr && agent_->blocked;  // then a job's reply waits, too
+    polled[kMaxConnections + 1] = {unread ? -1 : rotator_.DoneFd(), POLLIN, 0};
     poll(polled, kMaxConnections + 2, static_cast<int>(NextTimeout()));
     CheckTimers();
     for (int i = 0; i < kMaxConnections && !handed_over_; ++i) {
@@ -162,19 +156,13 @@ void Keeper::Serve(Connection& connection) {
       connection.blocked = true;  // is asked no more before there is room for the answer
       return;
     }
-    Received in;
-    const Arrival arrival = Receive(connection.socket.Get(), &in, MSG_DONTWAIT);
+    Message request = {};
+    const Arrival arrival = Receive(connection.socket.Get(), &request, MSG_DONTWAIT);
     if (arrival == Arrival::kNothing) return;
     if (arrival == Arrival::kMessage) {
       Reply reply;
-      const int status = Dispatch(connection, in, reply);
-      if (status != kNoReply) Answer(connection, in.message, reply, status);
-    }
-    for (UniqueFd& fd : in.fds) {
-      RotatorJob* const job = fd ? Rotator::New() : nullptr;
-      if (job == nullptr) continue;
-      job->fd = std::move(fd);
-      rotator_.Submit(job);
+      const int status = Dispatch(connection, request, reply);
+      if (status != kNoReply) Answer(connection, request, reply, status);
     }
     if (arrival == Arrival::kMalformed) {
       Reply reply;
@@ -213,7 +201,7 @@ void Keeper::Drop(Connection& connection) {
   agent_ = nullptr;
   drain_deadline_ = 0;
   predecessor_died_ = predecessor_died_ || !drained;
-  volumes_.DropAllKeys();
+  volumes_.DropUnfinished();
   if (agent_ready_) watchdog_deadline_ = NowMs() + options_.watchdog_seconds * 1000L;
   agent_ready_ = false;
   Log("agent disconnected", "", drained ? 0 : ECONNRESET);
@@ -270,25 +258,20 @@ int Keeper::BeginTakeover(Connection& connection, Reply& reply) {
 }
 
 void Keeper::FinishRotations() {
-  eventfd_t count = 0;
-  eventfd_read(rotator_.DoneEvent(), &count);
   while (true) {
     if (agent_ != nullptr && !IsWritable(agent_->socket.Get())) {
       agent_->blocked = true;  // we are here again when it is not
       return;
     }
-    RotatorJob* const job = rotator_.TakeDone();
-    if (job == nullptr) return;
+    Message job = {};
+    if (!rotator_.TakeDone(&job)) return;
+    FreeKeys(KeysOf(job));
     for (std::uint64_t i = 0; Volume* const v = volumes_.Next(i);) {
-      if (job->id != 0 && v->rotation == job->id) v->rotation = 0;
+      if (v->rotation == job.numbers[3] && v->rotation_sequence == job.sequence) v->rotation = 0;
     }
-    if (job->id != 0 && agent_ != nullptr && agent_->id == job->connection) {
-      Message request = NewMessage(Verb::kRotate);
-      request.sequence = job->sequence;
-      Reply reply;
-      Answer(*agent_, request, reply, job->error);
-    }
-    Rotator::Free(job);
+    if (agent_ == nullptr || agent_->id != job.numbers[3]) continue;
+    Reply reply;
+    Answer(*agent_, job, reply, job.status);
   }
 }
 

@@ -71,22 +71,24 @@ class Keeper {
   void FinishRotations();
   void AbortVolumes();
 
-  int Dispatch(Connection& connection, Received& in, Reply& reply);
-  int DispatchAgent(Connection& connection, Received& in, Reply& reply);
+  int Dispatch(Connection& connection, const Message& request, Reply& reply);
+  int DispatchAgent(Connection& connection, const Message& request, Reply& reply);
   int DispatchTaker(const Message& request, Reply& reply);
   int Hello(Connection& connection, const Message& request);
   int BeginTakeover(Connection& connection, Reply& reply);
   int List(const Message& request, Reply& reply, bool with_mount);
-  int ListBlobs(const Message& request, Reply& reply);
+  int ListBlobs(const Message& request, Reply& reply, bool with_new);
   int GetSockets(Reply& reply, bool with_own);
   int Mount(const Message& request, Reply& reply);
   int MountAnew(Volume& volume, int folder, const Message& request);
-  int Store(Received& in);
+  int NewState(const Message& request, Reply& reply);
+  int Store(const Message& request);
+  int DropBlob(const Message& request);
   int AddKey(const Message& request);
   int Rotate(Connection& connection, const Message& request);
   int Unmount(const Message& request);
   int Stale(const Message& request, Reply& reply);
-  int Chown(Received& in);
+  int Chown(const Message& request);
   int Ready();
 
   const Options options_;

@@ -5,9 +5,11 @@
 namespace escagent::keeper {
 
 // The messages between esc-keeper and an agent, or a new esc-keeper. SOCK_SEQPACKET; every message
-// is one Message, with at most kMaxFds descriptors (SCM_RIGHTS). Every request gets exactly one
-// reply, with the request's verb and sequence; status is 0 or an errno. What is not of this shape
-// is answered with EPROTO and the connection closed; a field that is not allowed, with EINVAL.
+// is one Message; replies have at most kMaxFds descriptors (SCM_RIGHTS), requests have none: a
+// descriptor of an unknown file cannot even be closed without waiting for whoever serves it. Every
+// request gets exactly one reply, with the request's verb and sequence; status is 0 or an errno.
+// What is not of this shape is answered with EPROTO and the connection closed; a field that is not
+// allowed, with EINVAL.
 //
 // Fields not named at a verb are not looked at. "fds" are in the order given; those that are
 // optional are there when the reply's flag says so.
@@ -44,8 +46,9 @@ enum class Verb : std::uint16_t {
   // mount is there; with kFresh it is replaced by a new connection. EBUSY: while it rotates.
   // Reply: fds = {/dev/fuse}, numbers = {0, device number}.
   kMount = 5,
-  // volume, numbers = {generation}, fds = {sealed memfd}: replaces the state kept with the volume.
-  // Without a volume: text = name of a blob that belongs to the agent; no fd removes it.
+  // volume, numbers = {generation}: keeps what the agent has put into the memfd of kNewState, in
+  // place of what was kept. Without a volume: text = name of a blob that belongs to the agent.
+  // EBADF: there is none, or it is not sealed against everything; EFBIG.
   kStore = 6,
   // volume, numbers = {0 add, 1 remove}, text = key: what the next kRotate changes beside ..data.
   kKey = 7,
@@ -63,23 +66,29 @@ enum class Verb : std::uint16_t {
   // As kMount; numbers = {permission bits, size limit, uid, gid}. Reply: fds = {writable root},
   // which replaces an earlier one; kNoSwap.
   kMountTmpfs = 11,
-  // volume, numbers = {uid, gid}, fds = {regular file or folder of the volume's tmpfs}.
+  // volume, numbers = {uid, gid}, text = path in the volume's tmpfs. Follows no symlink.
   kChown = 12,
   // The agent serves: stops the watchdog.
   kReady = 13,
   // The agent has answered everything it has read and reads no more: its end is no crash.
   kDrained = 14,
   // numbers = {index}. Reply: text = the blob's name, numbers = {0, 0, index after it}, fds =
-  // {memfd}. ENOENT: there are no more.
+  // {memfd if kHasState}. ENOENT: there are no more.
   kListBlobs = 15,
+  // volume, or text = name of a blob. Reply: fds = {empty memfd}: to be filled, sealed, and kept by
+  // kStore.
+  kNewState = 16,
+  // text = name of a blob.
+  kDropBlob = 17,
 
   // From the keeper, unasked, sequence 0: finish, say kDrained, and disconnect.
   kDrain = 32,
   // From the keeper, unasked, sequence 0: a new keeper; numbers = {0, rotator's thread id}.
   kNewKeeper = 33,
 
-  // From a new keeper (uid 0), then kList (with a third fd: the private mount if kHasMount),
-  // kListBlobs, kGetJournal, kGetSockets (with the keeper's own listening socket in front) and
+  // From a new keeper (uid 0), then kList (and the private mount if kHasMount, the memfd of
+  // kNewState if kHasNewState), kListBlobs (the same), kGetJournal, kGetSockets (with the keeper's
+  // own listening socket in front) and
   // kTakeoverDone. The old one serves nobody meanwhile, and goes on when the new one disconnects.
   // Reply: fds = {agent's connection if kHasAgent, agent's pidfd if kHasPidfd}; kAgentReady,
   // kPredecessorDied. EBUSY: not in the middle of a rotation or a change of agents.
@@ -103,7 +112,8 @@ inline constexpr std::uint32_t kFresh = 1U << 11;
 inline constexpr std::uint32_t kNoSwap = 1U << 12;
 inline constexpr std::uint32_t kPredecessorDied = 1U << 13;  // without kDrained
 inline constexpr std::uint32_t kAgentReady = 1U << 14;
-inline constexpr std::uint32_t kAllFlags = (1U << 15) - 1;
+inline constexpr std::uint32_t kHasNewState = 1U << 15;
+inline constexpr std::uint32_t kAllFlags = (1U << 16) - 1;
 
 // Strings end with a NUL inside their field. volume, pod_uid and volume_name are of
 // [A-Za-z0-9._-], not "." or "..".

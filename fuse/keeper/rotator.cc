@@ -1,14 +1,13 @@
 #include "fuse/keeper/rotator.h"
 
 #include <fcntl.h>
-#include <sys/eventfd.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
-#include <new>
-#include <utility>
 
 namespace escagent::keeper {
 namespace {
@@ -25,9 +24,8 @@ struct FolderName {
 
 // What kubelet's atomic writer does (fuse.md 4). Part of it may have been done by a rotation that
 // its agent did not survive.
-int Rotate(const RotatorJob& job) {
-  const int root = job.fd.Get();
-  const FolderName target(job.new_generation);
+int Rotate(const Message& job, int root) {
+  const FolderName target(job.numbers[1]);
   if (mkdirat(root, target.text, 0755) != 0 && errno != EEXIST) return errno;
   if (symlinkat(target.text, root, kNewData) != 0) {
     if (errno != EEXIST) return errno;
@@ -37,15 +35,14 @@ int Rotate(const RotatorJob& job) {
   if (renameat(root, kNewData, root, kData) != 0) return errno;
   // The new generation is there: the rest is done as far as possible.
   int error = 0;
-  for (const KeyChange* key = job.keys; key != nullptr; key = key->next) {
+  for (const KeyChange* key = KeysOf(job); key != nullptr; key = key->next) {
     char link[sizeof kData + 256];
     snprintf(link, sizeof link, "%s/%s", kData, key->name);
     const int rc = key->remove ? unlinkat(root, key->name, 0) : symlinkat(link, root, key->name);
     if (rc != 0 && errno != (key->remove ? ENOENT : EEXIST) && error == 0) error = errno;
   }
-  if (job.old_generation != 0 &&
-      unlinkat(root, FolderName(job.old_generation).text, AT_REMOVEDIR) != 0 && errno != ENOENT &&
-      error == 0) {
+  if (job.numbers[0] != 0 && unlinkat(root, FolderName(job.numbers[0]).text, AT_REMOVEDIR) != 0 &&
+      errno != ENOENT && error == 0) {
     error = errno;
   }
   return error;
@@ -53,72 +50,57 @@ int Rotate(const RotatorJob& job) {
 
 }  // namespace
 
+KeyChange* KeysOf(const Message& job) { return reinterpret_cast<KeyChange*>(job.numbers[2]); }
+
 int Rotator::Start() {
-  done_event_.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!done_event_) return errno;
+  int ends[2] = {-1, -1};
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return errno;
+  jobs_.Reset(ends[0]);
+  const UniqueFd theirs(ends[1]);
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, 128UL * 1024);
   pthread_t thread;
-  const int error = pthread_create(&thread, &attributes, Main, this);
+  const int error = pthread_create(&thread, &attributes, Main, &ends[1]);
   pthread_attr_destroy(&attributes);
   if (error != 0) return error;
-  pthread_mutex_lock(&mutex_);
-  while (thread_id_ == 0) pthread_cond_wait(&changed_, &mutex_);
-  pthread_mutex_unlock(&mutex_);
-  return 0;
+  Received hello;
+  if (Receive(jobs_.Get(), &hello, 0) != Arrival::kMessage) return EIO;
+  thread_id_ = static_cast<pid_t>(hello.message.numbers[1]);
+  return hello.message.status;
 }
 
-RotatorJob* Rotator::New() {
-  void* const memory = malloc(sizeof(RotatorJob));
-  return memory == nullptr ? nullptr : new (memory) RotatorJob();
+int Rotator::Submit(const Message& job, int mount) {
+  const int error = Send(jobs_.Get(), job, &mount, 1, MSG_DONTWAIT);
+  if (error == 0) ++unfinished_;
+  return error;
 }
 
-void Rotator::Free(RotatorJob* job) {
-  FreeKeys(job->keys);
-  job->~RotatorJob();
-  free(job);
+bool Rotator::TakeDone(Message* job) {
+  Received in;
+  if (Receive(jobs_.Get(), &in, MSG_DONTWAIT) != Arrival::kMessage) return false;
+  --unfinished_;
+  *job = in.message;
+  return true;
 }
 
-void Rotator::Submit(RotatorJob* job) {
-  ++unfinished_;
-  pthread_mutex_lock(&mutex_);
-  (first_ == nullptr ? first_ : last_->next) = job;
-  last_ = job;
-  pthread_cond_signal(&changed_);
-  pthread_mutex_unlock(&mutex_);
-}
-
-RotatorJob* Rotator::TakeDone() {
-  pthread_mutex_lock(&mutex_);
-  RotatorJob* const job = done_;
-  if (job != nullptr) done_ = job->next;
-  pthread_mutex_unlock(&mutex_);
-  if (job != nullptr) --unfinished_;
-  return job;
-}
-
-void* Rotator::Main(void* self) {
+void* Rotator::Main(void* socket) {
+  const int jobs = *static_cast<int*>(socket);
   pthread_setname_np(pthread_self(), "rotator");
-  static_cast<Rotator*>(self)->Work();
-  return nullptr;
-}
-
-void Rotator::Work() {
-  pthread_mutex_lock(&mutex_);
-  thread_id_ = gettid();
-  pthread_cond_signal(&changed_);
+  Message hello = NewMessage(Verb::kNewKeeper);
+  hello.numbers[1] = static_cast<std::uint64_t>(gettid());
+  if (unshare(CLONE_FILES) != 0) hello.status = errno;
+  if (hello.status == 0) {
+    close_range(0, static_cast<unsigned>(jobs) - 1, 0);
+    close_range(static_cast<unsigned>(jobs) + 1, ~0U, 0);
+  }
+  Send(jobs, hello, nullptr, 0, 0);
   while (true) {
-    while (first_ == nullptr) pthread_cond_wait(&changed_, &mutex_);
-    RotatorJob* const job = first_;
-    first_ = job->next;
-    pthread_mutex_unlock(&mutex_);
-    if (job->new_generation != 0) job->error = keeper::Rotate(*job);
-    job->fd.Reset();
-    pthread_mutex_lock(&mutex_);
-    job->next = done_;
-    done_ = job;
-    eventfd_write(done_event_.Get(), 1);
+    Received in;
+    if (Receive(jobs, &in, 0) != Arrival::kMessage) return nullptr;
+    in.message.status = Rotate(in.message, in.fds[0].Get());
+    in.fds[0].Reset();
+    Send(jobs, in.message, nullptr, 0, 0);
   }
 }
 

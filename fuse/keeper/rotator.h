@@ -1,62 +1,44 @@
 #pragma once
 
-#include <pthread.h>
 #include <sys/types.h>
 
 #include <cstdint>
 
 #include "base/unique_fd.h"
 #include "fuse/keeper/volume_table.h"
+#include "fuse/keeper/wire.h"
 
 namespace escagent::keeper {
 
-struct RotatorJob {
-  RotatorJob* next = nullptr;
-  std::uint64_t id = 0;
-  UniqueFd fd;  // the private mount; or, without a new generation, one to be closed
-  std::uint64_t old_generation = 0;
-  std::uint64_t new_generation = 0;
-  KeyChange* keys = nullptr;
-  int error = 0;
-  // Of the request.
-  std::uint64_t connection = 0;
-  std::uint64_t sequence = 0;
-};
+// A kRotate on its way: the request, with numbers = {old generation, new generation, KeyChange*,
+// id of the connection that asked}. Comes back with its status.
+KeyChange* KeysOf(const Message& job);
 
-// The one thread that waits for who serves the mounts: it does the rotations, one after the other,
-// and closes descriptors of unknown origin (a close may ask a server, too). When the agent dies it
-// hangs in the kernel until a successor answers or the watchdog aborts that connection, and the
-// rotations of other volumes wait with it; the main thread never does.
+// The one thread that waits for who serves the mounts. It does the rotations, one after the other.
+// When the agent dies it hangs in the kernel until a successor answers or the watchdog aborts that
+// connection, and the rotations of other volumes wait with it; the main thread never does.
 //
-// Pending jobs end with the process.
+// It has a descriptor table of its own, without /dev/fuse: when the process is killed while the
+// thread cannot be, the descriptors close nevertheless, which ends the connection it hangs on.
 class Rotator {
  public:
   // Returns when the thread runs. 0 or an errno.
   int Start();
   pid_t Thread() const { return thread_id_; }
-  int DoneEvent() const { return done_event_.Get(); }  // readable after a job
+  int DoneFd() const { return jobs_.Get(); }  // readable when a job is done
 
-  // nullptr when there is no memory.
-  static RotatorJob* New();
-  static void Free(RotatorJob* job);
-  void Submit(RotatorJob* job);
-  // A job that is done, or nullptr.
-  RotatorJob* TakeDone();
+  // EAGAIN: too many wait. `mount` is borrowed, the keys are taken when it is 0.
+  int Submit(const Message& job, int mount);
+  // False when none is done.
+  bool TakeDone(Message* job);
   bool Idle() const { return unfinished_ == 0; }
 
  private:
-  static void* Main(void* self);
-  void Work();
-  void Push(RotatorJob* job);
+  static void* Main(void* socket);
 
-  pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
-  pthread_cond_t changed_ = PTHREAD_COND_INITIALIZER;
-  RotatorJob* first_ = nullptr;
-  RotatorJob* last_ = nullptr;
-  RotatorJob* done_ = nullptr;
-  UniqueFd done_event_;
+  UniqueFd jobs_;
   pid_t thread_id_ = 0;
-  unsigned unfinished_ = 0;  // the main thread's; jobs not taken
+  unsigned unfinished_ = 0;  // jobs not taken
 };
 
 }  // namespace escagent::keeper

@@ -1,6 +1,7 @@
 #include "fuse/keeper/sockets.h"
 
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -15,6 +16,12 @@
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77  // Linux 6.5
+#endif
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83  // Linux 6.16
+#endif
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8U  // Linux 6.3
 #endif
 
 namespace escagent::keeper {
@@ -55,6 +62,9 @@ UniqueFd AcceptFrom(int listener, uid_t allowed_uid, uid_t* peer) {
     Log("refused a peer of another user", "", EACCES);
     fd.Reset();
   }
+  // Before Linux 6.16 the kernel drops descriptors only when they are read.
+  const int none = 0;
+  if (fd) setsockopt(fd.Get(), SOL_SOCKET, SO_PASSRIGHTS, &none, sizeof none);
   *peer = credentials.uid;
   return fd;
 }
@@ -70,6 +80,12 @@ UniqueFd PeerProcess(int socket) {
     return UniqueFd();
   }
   return UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, credentials.pid, 0)));
+}
+
+UniqueFd NewMemfd() {
+  UniqueFd fd(memfd_create("esc-agent", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL));
+  if (!fd) fd.Reset(memfd_create("esc-agent", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  return fd;
 }
 
 bool IsWritable(int socket) {

@@ -18,6 +18,9 @@ UniqueFd PeerProcess(int socket);
 
 bool IsWritable(int socket);
 
+// An empty memfd that can be sealed. None, with errno.
+UniqueFd NewMemfd();
+
 // Milliseconds of CLOCK_MONOTONIC.
 long NowMs();
 

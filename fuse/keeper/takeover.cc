@@ -80,12 +80,18 @@ int Keeper::FetchKept(int old_keeper) {
     next = 0;
     if ((m.flags & kHasDevice) != 0) v->device = std::move(in.fds[next++]);
     if ((m.flags & kHasState) != 0) v->state = std::move(in.fds[next++]);
-    if ((m.flags & kHasMount) != 0) v->mount = std::move(in.fds[next]);
+    if ((m.flags & kHasMount) != 0) v->mount = std::move(in.fds[next++]);
+    if ((m.flags & kHasNewState) != 0) v->new_state = std::move(in.fds[next]);
   }
   index = 0;
-  while (error == ENOENT && (error = Ask(old_keeper, Verb::kListBlobs, index, &in)) == 0) {
+  if (error != ENOENT) return error;
+  while ((error = Ask(old_keeper, Verb::kListBlobs, index, &in)) == 0) {
     index = in.message.numbers[2];
-    error = volumes_.StoreBlob(in.message.text, std::move(in.fds[0])) == 0 ? ENOENT : ENOMEM;
+    Blob* const blob = volumes_.AddBlob(in.message.text);
+    if (blob == nullptr) return ENOMEM;
+    next = 0;
+    if ((in.message.flags & kHasState) != 0) blob->state = std::move(in.fds[next++]);
+    if ((in.message.flags & kHasNewState) != 0) blob->new_state = std::move(in.fds[next]);
   }
   return error == ENOENT ? 0 : error;
 }

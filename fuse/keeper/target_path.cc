@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 
 #include "fuse/keeper/wire.h"
@@ -13,39 +14,50 @@
 namespace escagent::keeper {
 namespace {
 
-constexpr int kFolderFlags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+constexpr int kFlags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
 constexpr const char kPods[] = "pods/";
 constexpr const char kVolumes[] = "/volumes/kubernetes.io~csi/";
 constexpr const char kMount[] = "/mount";
 
 }  // namespace
 
-UniqueFd OpenVolumeFolder(int kubelet_dir, const char* pod_uid, const char* volume_name) {
-  char path[512];
-  snprintf(path, sizeof path, "%s%s%s%s", kPods, pod_uid, kVolumes, volume_name);
+UniqueFd OpenBeneath(int folder, const char* path, int flags) {
   open_how how = {};
-  how.flags = static_cast<unsigned>(kFolderFlags);
+  how.flags = static_cast<unsigned>(kFlags | flags);
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
   long fd = -1;
   // EAGAIN: something was renamed meanwhile, and the kernel cannot tell whether it matters.
   for (int tries = 0; tries < 16; ++tries) {
-    fd = syscall(SYS_openat2, kubelet_dir, path, &how, sizeof how);
+    fd = syscall(SYS_openat2, folder, path, &how, sizeof how);
     if (fd >= 0 || errno != EAGAIN) break;
   }
-  if (fd < 0 && errno == ENOSYS) return OpenVolumeFolderStepwise(kubelet_dir, pod_uid, volume_name);
+  if (fd < 0 && errno == ENOSYS) return OpenBeneathStepwise(folder, path, flags);
   return UniqueFd(static_cast<int>(fd));
 }
 
-UniqueFd OpenVolumeFolderStepwise(int kubelet_dir, const char* pod_uid, const char* volume_name) {
-  UniqueFd folder;
-  int at = kubelet_dir;
-  for (const char* name : {"pods", pod_uid, "volumes", "kubernetes.io~csi", volume_name}) {
-    UniqueFd next(openat(at, name, kFolderFlags));
+UniqueFd OpenBeneathStepwise(int folder, const char* path, int flags) {
+  UniqueFd at;
+  for (const char* rest = path; *rest != 0;) {
+    char name[NAME_MAX + 1] = {};
+    const std::size_t length = strcspn(rest, "/");
+    if (length <= NAME_MAX) memcpy(name, rest, length);
+    if (name[0] == 0 || strcmp(name, "..") == 0) {
+      errno = EXDEV;
+      return UniqueFd();
+    }
+    rest += length + (rest[length] == '/' ? 1 : 0);
+    UniqueFd next(
+        openat(at ? at.Get() : folder, name, kFlags | (*rest != 0 ? O_DIRECTORY : flags)));
     if (!next) return next;
-    folder = std::move(next);
-    at = folder.Get();
+    at = std::move(next);
   }
-  return folder;
+  return at;
+}
+
+UniqueFd OpenVolumeFolder(int kubelet_dir, const char* pod_uid, const char* volume_name) {
+  char path[512];
+  snprintf(path, sizeof path, "%s%s%s%s", kPods, pod_uid, kVolumes, volume_name);
+  return OpenBeneath(kubelet_dir, path, O_DIRECTORY);
 }
 
 bool SplitTarget(char* path, const char** pod_uid, const char** volume_name) {

@@ -42,21 +42,17 @@ bool AreTargetsEqual(const Volume& volume, const Message& m) {
 
 }  // namespace
 
-int Keeper::Dispatch(Connection& connection, Received& in, Reply& reply) {
-  const Message& m = in.message;
-  const Verb verb{m.verb};
-  if (!IsEmptyOrName(m.volume) || !IsEmptyOrName(m.pod_uid) || !IsEmptyOrName(m.volume_name) ||
-      (in.fd_count != 0 && verb != Verb::kStore && verb != Verb::kChown)) {
+int Keeper::Dispatch(Connection& connection, const Message& m, Reply& reply) {
+  if (!IsEmptyOrName(m.volume) || !IsEmptyOrName(m.pod_uid) || !IsEmptyOrName(m.volume_name)) {
     return EINVAL;
   }
-  if (&connection == agent_) return DispatchAgent(connection, in, reply);
+  if (&connection == agent_) return DispatchAgent(connection, m, reply);
   if (&connection == taker_) return DispatchTaker(m, reply);
-  if (verb == Verb::kHello) return Hello(connection, m);
-  return verb == Verb::kTakeover ? BeginTakeover(connection, reply) : EPROTO;
+  if (Verb{m.verb} == Verb::kHello) return Hello(connection, m);
+  return Verb{m.verb} == Verb::kTakeover ? BeginTakeover(connection, reply) : EPROTO;
 }
 
-int Keeper::DispatchAgent(Connection& connection, Received& in, Reply& reply) {
-  const Message& m = in.message;
+int Keeper::DispatchAgent(Connection& connection, const Message& m, Reply& reply) {
   switch (Verb{m.verb}) {
     case Verb::kGetSockets:
       return GetSockets(reply, false);
@@ -69,7 +65,11 @@ int Keeper::DispatchAgent(Connection& connection, Received& in, Reply& reply) {
     case Verb::kMountTmpfs:
       return Mount(m, reply);
     case Verb::kStore:
-      return Store(in);
+      return Store(m);
+    case Verb::kNewState:
+      return NewState(m, reply);
+    case Verb::kDropBlob:
+      return DropBlob(m);
     case Verb::kKey:
       return AddKey(m);
     case Verb::kRotate:
@@ -79,14 +79,14 @@ int Keeper::DispatchAgent(Connection& connection, Received& in, Reply& reply) {
     case Verb::kStale:
       return Stale(m, reply);
     case Verb::kChown:
-      return Chown(in);
+      return Chown(m);
     case Verb::kReady:
       return Ready();
     case Verb::kDrained:
       connection.drained = true;
       return 0;
     case Verb::kListBlobs:
-      return ListBlobs(m, reply);
+      return ListBlobs(m, reply, false);
     default:
       return EPROTO;
   }
@@ -102,7 +102,7 @@ int Keeper::DispatchTaker(const Message& m, Reply& reply) {
     case Verb::kList:
       return List(m, reply, true);
     case Verb::kListBlobs:
-      return ListBlobs(m, reply);
+      return ListBlobs(m, reply, true);
     case Verb::kTakeoverDone:
       // From here on it is the new one's: if it cannot be told, it is not.
       handed_over_ = Send(taker_->socket.Get(), m, nullptr, 0, MSG_DONTWAIT) == 0;
@@ -134,17 +134,21 @@ int Keeper::List(const Message& m, Reply& reply, bool with_mount) {
             (v->rotation != 0 ? kRotating : 0);
   reply.Add(v->device.Get(), kHasDevice);
   reply.Add(v->state.Get(), kHasState);
-  if (with_mount) reply.Add(v->mount.Get(), kHasMount);
+  if (with_mount) {
+    reply.Add(v->mount.Get(), kHasMount);
+    reply.Add(v->new_state.Get(), kHasNewState);
+  }
   return 0;
 }
 
-int Keeper::ListBlobs(const Message& m, Reply& reply) {
+int Keeper::ListBlobs(const Message& m, Reply& reply, bool with_new) {
   std::uint64_t index = m.numbers[0];
   const Blob* const blob = volumes_.NextBlob(index);
   if (blob == nullptr) return ENOENT;
   Copy(reply.message.text, sizeof reply.message.text, blob->name);
   reply.message.numbers[2] = index;
-  reply.Add(blob->state.Get(), 0);
+  reply.Add(blob->state.Get(), kHasState);
+  if (with_new) reply.Add(blob->new_state.Get(), kHasNewState);
   return 0;
 }
 
@@ -211,23 +215,40 @@ int Keeper::MountAnew(Volume& volume, int folder, const Message& m) {
   return 0;
 }
 
-int Keeper::Store(Received& in) {
-  const Message& m = in.message;
+int Keeper::NewState(const Message& m, Reply& reply) {
   const bool is_blob = m.volume[0] == 0;
   Volume* const v = is_blob ? nullptr : volumes_.Find(m.volume);
   if (!is_blob && v == nullptr) return ENOENT;
-  if ((is_blob && !IsName(m.text)) || in.fd_count > 1) return EINVAL;
-  if (is_blob && in.fd_count == 0) return volumes_.StoreBlob(m.text, UniqueFd());
-  // Only memfds have seals.
+  if (is_blob && !IsName(m.text)) return EINVAL;
+  Blob* blob = is_blob ? volumes_.FindBlob(m.text) : nullptr;
+  UniqueFd fd = NewMemfd();
+  if (!fd) return errno;
+  if (is_blob && blob == nullptr) blob = volumes_.AddBlob(m.text);
+  if (is_blob && blob == nullptr) return ENOSPC;
+  reply.Add(fd.Get(), 0);
+  (is_blob ? blob->new_state : v->new_state) = std::move(fd);
+  return 0;
+}
+
+int Keeper::Store(const Message& m) {
+  Volume* const v = volumes_.Find(m.volume);
+  Blob* const blob = m.volume[0] == 0 ? volumes_.FindBlob(m.text) : nullptr;
+  if (v == nullptr && blob == nullptr) return ENOENT;
+  UniqueFd fd = std::move(blob != nullptr ? blob->new_state : v->new_state);
   struct stat found = {};
-  const int seals = fcntl(in.fds[0].Get(), F_GET_SEALS);
-  if (seals < 0 || (seals & kAllSeals) != kAllSeals || fstat(in.fds[0].Get(), &found) != 0) {
-    return EBADF;
-  }
-  if (static_cast<std::uint64_t>(found.st_size) > kMaxStateSize) return EFBIG;
-  if (is_blob) return volumes_.StoreBlob(m.text, std::move(in.fds[0]));
-  v->state = std::move(in.fds[0]);
-  v->generation = m.numbers[0];
+  const int seals = fcntl(fd.Get(), F_GET_SEALS);
+  const bool sealed = seals >= 0 && (seals & kAllSeals) == kAllSeals;
+  int error = sealed && fstat(fd.Get(), &found) == 0 ? 0 : EBADF;
+  if (error == 0 && static_cast<std::uint64_t>(found.st_size) > kMaxStateSize) error = EFBIG;
+  if (error == 0) (blob != nullptr ? blob->state : v->state) = std::move(fd);
+  if (error == 0 && v != nullptr) v->generation = m.numbers[0];
+  if (error != 0 && blob != nullptr && !blob->state) volumes_.RemoveBlob(blob);
+  return error;
+}
+
+int Keeper::DropBlob(const Message& m) {
+  Blob* const blob = volumes_.FindBlob(m.text);
+  if (blob != nullptr) volumes_.RemoveBlob(blob);
   return 0;
 }
 
@@ -246,25 +267,18 @@ int Keeper::Rotate(Connection& connection, const Message& m) {
   if (v->rotation != 0) error = EBUSY;
   if (v->tmpfs || m.numbers[1] == 0) error = EINVAL;
   if (!IsAlive(*v)) error = ENOTCONN;
-  RotatorJob* const job = error == 0 ? Rotator::New() : nullptr;
-  if (error == 0 && job == nullptr) error = ENOMEM;
   if (error == 0) {
-    job->fd.Reset(fcntl(v->mount.Get(), F_DUPFD_CLOEXEC, 0));
-    if (!job->fd) error = errno;
+    Message job = m;
+    job.numbers[2] = reinterpret_cast<std::uintptr_t>(keys);
+    job.numbers[3] = connection.id;
+    error = rotator_.Submit(job, v->mount.Get());
   }
   if (error != 0) {
-    if (job != nullptr) Rotator::Free(job);
     FreeKeys(keys);
-    return error;
+    return error == EAGAIN ? EBUSY : error;
   }
-  v->rotation = ++last_id_;
-  job->id = v->rotation;
-  job->keys = keys;
-  job->old_generation = m.numbers[0];
-  job->new_generation = m.numbers[1];
-  job->connection = connection.id;
-  job->sequence = m.sequence;
-  rotator_.Submit(job);
+  v->rotation = connection.id;
+  v->rotation_sequence = m.sequence;
   return kNoReply;
 }
 
@@ -297,23 +311,14 @@ int Keeper::Stale(const Message& m, Reply& reply) {
                   sizeof r.pod_uid, r.volume_name, sizeof r.volume_name);
 }
 
-int Keeper::Chown(Received& in) {
-  const Message& m = in.message;
+int Keeper::Chown(const Message& m) {
   const Volume* const v = volumes_.Find(m.volume);
   if (v == nullptr) return ENOENT;
-  // Unlike fstat it does not ask the server of a file that is not what it should be.
-  struct statx found = {};
-  if (in.fd_count != 1 || m.numbers[0] >= UINT32_MAX || m.numbers[1] >= UINT32_MAX) return EINVAL;
-  const int fd = in.fds[0].Get();
-  if (!v->tmpfs || v->device_number == 0 || DeviceOf(fd) != v->device_number ||
-      statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &found) != 0 ||
-      (!S_ISREG(found.stx_mode) && !S_ISDIR(found.stx_mode))) {
-    return EBADF;
-  }
-  const UniqueFd ours = std::move(in.fds[0]);
-  return fchown(fd, static_cast<uid_t>(m.numbers[0]), static_cast<gid_t>(m.numbers[1])) == 0
-             ? 0
-             : errno;
+  if (!v->tmpfs || m.numbers[0] >= UINT32_MAX || m.numbers[1] >= UINT32_MAX) return EINVAL;
+  const UniqueFd file = OpenBeneath(v->mount.Get(), m.text, 0);
+  const auto uid = static_cast<uid_t>(m.numbers[0]);
+  const auto gid = static_cast<gid_t>(m.numbers[1]);
+  return file && fchownat(file.Get(), "", uid, gid, AT_EMPTY_PATH) == 0 ? 0 : errno;
 }
 
 int Keeper::Ready() {

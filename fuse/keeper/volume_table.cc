@@ -110,31 +110,39 @@ KeyChange* VolumeTable::TakeKeys(Volume& volume) {
   return ordered;
 }
 
-void VolumeTable::DropAllKeys() {
-  for (std::uint64_t i = 0; Volume* const v = Next(i);) FreeKeys(TakeKeys(*v));
+void VolumeTable::DropUnfinished() {
+  for (std::uint64_t i = 0; Volume* const v = Next(i);) {
+    FreeKeys(TakeKeys(*v));
+    v->new_state.Reset();
+  }
+  for (std::uint64_t i = 0; Blob* const blob = NextBlob(i);) {
+    blob->new_state.Reset();
+    if (!blob->state) RemoveBlob(blob);
+  }
 }
 
-int VolumeTable::StoreBlob(const char* name, UniqueFd state) {
-  Blob** free_slot = nullptr;
-  for (Blob*& blob : blobs_) {
-    if (blob == nullptr) {
-      if (free_slot == nullptr) free_slot = &blob;
-    } else if (strcmp(blob->name, name) == 0) {
-      if (state) {
-        blob->state = std::move(state);
-      } else {
-        Destroy(std::exchange(blob, nullptr));
-      }
-      return 0;
-    }
+Blob* VolumeTable::FindBlob(const char* name) {
+  for (Blob* const blob : blobs_) {
+    if (blob != nullptr && strcmp(blob->name, name) == 0) return blob;
   }
-  if (!state) return 0;
-  if (free_slot == nullptr) return ENOSPC;
-  *free_slot = Make<Blob>();
-  if (*free_slot == nullptr) return ENOMEM;
-  Copy((*free_slot)->name, sizeof(Blob::name), name);
-  (*free_slot)->state = std::move(state);
-  return 0;
+  return nullptr;
+}
+
+Blob* VolumeTable::AddBlob(const char* name) {
+  for (Blob*& blob : blobs_) {
+    if (blob != nullptr) continue;
+    blob = Make<Blob>();
+    if (blob != nullptr) Copy(blob->name, sizeof blob->name, name);
+    return blob;
+  }
+  return nullptr;
+}
+
+void VolumeTable::RemoveBlob(Blob* blob) {
+  for (Blob*& slot : blobs_) {
+    if (slot == blob) slot = nullptr;
+  }
+  Destroy(blob);
 }
 
 Blob* VolumeTable::NextBlob(std::uint64_t& index) {

@@ -22,19 +22,23 @@ struct Volume {
   char volume_name[sizeof(Message::volume_name)] = {};
   std::uint64_t generation = 0;     // of `state`; opaque
   std::uint64_t device_number = 0;  // of the file system
-  std::uint64_t rotation = 0;       // the job under way, 0: none
-  KeyChange* keys = nullptr;        // in reverse order
+  // The rotation under way: who asked for it, 0: none, and its sequence.
+  std::uint64_t rotation = 0;
+  std::uint64_t rotation_sequence = 0;
+  KeyChange* keys = nullptr;  // in reverse order
   bool tmpfs = false;
   bool aborted = false;
   bool no_swap = false;
   UniqueFd device;  // /dev/fuse
   UniqueFd mount;   // private and writable
   UniqueFd state;
+  UniqueFd new_state;  // the agent is writing it
 };
 
 struct Blob {
   char name[sizeof(Message::text)] = {};
   UniqueFd state;
+  UniqueFd new_state;
 };
 
 // What outlives the agents. Used by the main thread only.
@@ -51,11 +55,12 @@ class VolumeTable {
 
   int AddKey(Volume& volume, bool remove, const char* name);
   KeyChange* TakeKeys(Volume& volume);  // in order; the caller frees
-  void DropAllKeys();
+  void DropUnfinished();                // keys and new states
   unsigned PendingKeys() const { return pending_keys_; }
 
-  // With no fd it removes the blob.
-  int StoreBlob(const char* name, UniqueFd state);
+  Blob* FindBlob(const char* name);
+  Blob* AddBlob(const char* name);  // nullptr when there is no room
+  void RemoveBlob(Blob* blob);
   Blob* NextBlob(std::uint64_t& index);
 
  private:

@@ -24,6 +24,21 @@ bool IsShaped(const Message& m) {
          Ends(m.volume) && Ends(m.pod_uid) && Ends(m.volume_name) && Ends(m.text);
 }
 
+Arrival ReceiveInto(int socket, Message* message, msghdr* header, int flags) {
+  char excess = 0;  // so that an oversized message is seen as one
+  iovec parts[2] = {{message, sizeof(Message)}, {&excess, 1}};
+  header->msg_iov = parts;
+  header->msg_iovlen = 2;
+  const ssize_t size = recvmsg(socket, header, flags | MSG_CMSG_CLOEXEC);
+  if (size < 0) {
+    return errno == EAGAIN || errno == EINTR ? Arrival::kNothing : Arrival::kClosed;
+  }
+  // An empty packet looks like the end of the connection, and may be treated so.
+  if (size == 0) return Arrival::kClosed;
+  const bool whole = size == sizeof(Message) && (header->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
+  return whole && IsShaped(*message) ? Arrival::kMessage : Arrival::kMalformed;
+}
+
 void TakeFds(msghdr& header, Received* in) {
   for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
     if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
@@ -39,23 +54,18 @@ void TakeFds(msghdr& header, Received* in) {
 }  // namespace
 
 Arrival Receive(int socket, Received* in, int flags) {
-  char excess = 0;  // so that an oversized message is seen as one
-  iovec parts[2] = {{&in->message, sizeof(Message)}, {&excess, 1}};
   Control control;
   msghdr header = {};
-  header.msg_iov = parts;
-  header.msg_iovlen = 2;
   header.msg_control = &control;
   header.msg_controllen = sizeof control;
-  const ssize_t size = recvmsg(socket, &header, flags | MSG_CMSG_CLOEXEC);
-  if (size < 0) {
-    return errno == EAGAIN || errno == EINTR ? Arrival::kNothing : Arrival::kClosed;
-  }
-  TakeFds(header, in);
-  // An empty packet looks like the end of the connection, and may be treated so.
-  if (size == 0) return Arrival::kClosed;
-  const bool whole = size == sizeof(Message) && (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
-  return whole && IsShaped(in->message) ? Arrival::kMessage : Arrival::kMalformed;
+  const Arrival arrival = ReceiveInto(socket, &in->message, &header, flags);
+  if (arrival == Arrival::kMessage || arrival == Arrival::kMalformed) TakeFds(header, in);
+  return arrival;
+}
+
+Arrival Receive(int socket, Message* message, int flags) {
+  msghdr header = {};
+  return ReceiveInto(socket, message, &header, flags);
 }
 
 int Send(int socket, const Message& message, const int* fds, unsigned fd_count, int flags) {

@@ -15,8 +15,9 @@ struct Received {
 enum class Arrival { kMessage, kMalformed, kNothing, kClosed };
 
 // One message, without waiting when `flags` has MSG_DONTWAIT. kMalformed: of another size, magic or
-// version, without an end in a string, or with too many descriptors.
+// version, without an end in a string, or with too many descriptors: any, for a Message.
 Arrival Receive(int socket, Received* in, int flags);
+Arrival Receive(int socket, Message* message, int flags);
 
 // 0 or an errno. `fds` are borrowed.
 int Send(int socket, const Message& message, const int* fds, unsigned fd_count, int flags);

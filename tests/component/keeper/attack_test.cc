@@ -9,6 +9,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <random>
@@ -140,50 +141,69 @@ TEST_F(Attack, ATargetThatBecomesASymlink) {
   stop = true;
 }
 
-TEST_F(Attack, ForeignDescriptorsAreNotKept) {
-  const auto agent = NewAgent();
-  const Target target = NewTarget("pod-1");
-  ASSERT_TRUE(agent->Mount(target, 0755, ""));
+// Since Linux 6.16 they cannot even be sent; before, the message that has one is the last.
+TEST_F(Attack, DescriptorsAreNotTaken) {
   const UniqueFd file(open("/etc/passwd", O_RDONLY | O_CLOEXEC));
-  const UniqueFd folder(open("/", O_PATH | O_CLOEXEC));
   const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const UniqueFd unsealed(memfd_create("x", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  const UniqueFd half(memfd_create("x", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  ASSERT_EQ(fcntl(half.Get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK), 0);
-  const UniqueFd large(memfd_create("x", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  ASSERT_EQ(ftruncate(large.Get(), static_cast<off_t>(kMaxStateSize) + 1), 0);
-  ASSERT_EQ(
-      fcntl(large.Get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL), 0);
-  const std::size_t before = OpenFds(keeper_->pid());
-  for (const UniqueFd* const fd : {&file, &folder, &socket, &unsealed, &half, &large}) {
-    EXPECT_FALSE(agent->Store(target.volume, 1, *fd));
-    EXPECT_FALSE(agent->StoreBlob("blob", *fd));
+  for (const UniqueFd* const fd : {&file, &socket}) {
+    for (const Verb verb : {Verb::kStore, Verb::kNewState, Verb::kChown, Verb::kReady}) {
+      const UniqueFd agent = RawAgent();
+      const std::size_t before = OpenFds(keeper_->pid());
+      const int status = Ask(agent, NewMessage(verb), {fd->Get()});
+      EXPECT_TRUE(status == -1 || status == EPROTO) << status;
+      EXPECT_LE(OpenFds(keeper_->pid()), before);
+    }
   }
-  EXPECT_FALSE((*agent->ListVolumes())[0].state);
-  EXPECT_TRUE(testing::WaitFor([&] { return OpenFds(keeper_->pid()) == before; }, kDeadline));
 }
 
-// A close of a file on a FUSE mount waits for its server, who is the attacker.
-TEST_F(Attack, ADescriptorWhoseCloseHangsDoesNotStopTheKeeper) {
+TEST_F(Attack, OnlySealedStatesOfItsOwnAreKept) {
+  auto client = NewAgent();
   const Target target = NewTarget("pod-1");
-  const auto agent = NewAgent();
+  ASSERT_TRUE(client->Mount(target, 0755, ""));
+  const UniqueFd large(memfd_create("x", MFD_CLOEXEC));
+  ASSERT_EQ(ftruncate(large.Get(), static_cast<off_t>(kMaxStateSize) + 1), 0);
+  EXPECT_FALSE(client->Store(target.volume, 1, large));
+  EXPECT_FALSE(client->StoreBlob("blob", large));
+  EXPECT_FALSE(client->Store("unknown", 1, large));
+  EXPECT_FALSE((*client->ListVolumes())[0].state);
+  EXPECT_TRUE(client->ListBlobs()->empty());
+
+  client.reset();
+  const UniqueFd agent = RawAgent();
+  Message m = About(Verb::kStore, target.volume, "", "");
+  EXPECT_EQ(Ask(agent, m), EBADF) << "there is none";
+  m.verb = static_cast<std::uint16_t>(Verb::kNewState);
+  ASSERT_EQ(Ask(agent, m), 0);
+  m.verb = static_cast<std::uint16_t>(Verb::kStore);
+  EXPECT_EQ(Ask(agent, m), EBADF) << "not sealed";
+}
+
+// The agent is dead and has read a rename without answering it: nothing wakes the rotator but the
+// end of the connection, whose other end the keeper has.
+TEST_F(Attack, AKeeperThatHangsInARotationCanBeKilled) {
+  const Target target = NewTarget("pod-1");
+  auto agent = NewAgent();
   auto mounted = agent->Mount(target, 0755, "");
   ASSERT_TRUE(mounted);
-  UniqueFd file;
   {
-    const RawFuse once(DupOf(mounted->device), "value");
-    file.Reset(open((MountOf(target) + "/key").c_str(), O_RDONLY | O_CLOEXEC));
-    ASSERT_TRUE(file);
+    const RawFuse once(DupOf(mounted->device), "value", 1);
+    EXPECT_EQ(ReadOrErrno(MountOf(target) + "/key"), "value");
   }
-  const std::size_t before = OpenFds(keeper_->pid());
-  EXPECT_FALSE(agent->StoreBlob("blob", file));
-  EXPECT_FALSE(agent->Chown(target.volume, file, 1, 1));
-  EXPECT_TRUE(agent->Mount(NewTarget("pod-2"), 0755, ""));
-  EXPECT_EQ(agent->ListVolumes()->size(), 2U);
-  EXPECT_GT(OpenFds(keeper_->pid()), before + 2) << "beside the two of the second volume";
-  const RawFuse again(DupOf(mounted->device), "value");
-  file.Reset();
-  EXPECT_TRUE(testing::WaitFor([&] { return OpenFds(keeper_->pid()) == before + 2; }, kDeadline));
+  EXPECT_FALSE(agent->Rotate({.volume = target.volume,
+                              .old_generation = 0,
+                              .new_generation = 2,
+                              .added_keys = {},
+                              .removed_keys = {}},
+                             std::chrono::milliseconds(10)));
+  std::array<char, 64 * 1024> request;
+  EXPECT_TRUE(testing::WaitFor(
+      [&] { return read(mounted->device.Get(), request.data(), request.size()) > 0; }, kDeadline));
+  agent.reset();
+  mounted->device.Reset();
+  keeper_->Signal(SIGKILL);
+  EXPECT_EQ(keeper_->Wait(kDeadline), 128 + SIGKILL);
+  EXPECT_EQ(ReadOrErrno(MountOf(target) + "/key"), "errno " + std::to_string(ENOTCONN));
+  keeper_.reset();
 }
 
 TEST_F(Attack, PeersOfOtherUsersAreRefused) {
@@ -259,8 +279,6 @@ TEST_F(Attack, MessagesOfAnotherShapeEndTheConnection) {
     if (field == 5) bad.flags = ~0U;
     EXPECT_EQ(Ask(agent, bad), EPROTO) << field;
   }
-  const UniqueFd agent = RawAgent();
-  EXPECT_EQ(Ask(agent, good, {0, 0}), EINVAL) << "descriptors nobody asked for";
 }
 
 TEST_F(Attack, RandomMessages) {
@@ -275,18 +293,16 @@ TEST_F(Attack, RandomMessages) {
   unsigned sent = 0;
   while (std::chrono::steady_clock::now() < end) {
     if (!agent) agent = RawAgent();
-    Message m = About(Verb{static_cast<std::uint16_t>(pick(18))}, words[pick(7)], words[pick(7)],
+    Message m = About(Verb{static_cast<std::uint16_t>(pick(20))}, words[pick(7)], words[pick(7)],
                       words[pick(7)]);
     m.flags = pick(2) * kFresh;
     for (std::uint64_t& number : m.numbers) number = pick(3) == 0 ? random() : pick(3);
     if (pick(2) == 0) std::memcpy(m.text, "key", 4);
     if (pick(16) == 0) reinterpret_cast<char*>(&m)[pick(sizeof m)] = static_cast<char>(pick(256));
-    std::vector<int> fds;
-    if (pick(4) == 0) fds.assign(1 + pick(kMaxFds), pick(2) == 0 ? 0 : agent.Get());
     // A rotation waits for a server that there is not: do not wait for it.
     if (Verb{m.verb} == Verb::kRotate) continue;
     ++sent;
-    if (Ask(agent, m, fds) == -1) agent.Reset();
+    if (Ask(agent, m) == -1) agent.Reset();
   }
   EXPECT_GT(sent, 1000U);
   EXPECT_TRUE(keeper_->Running()) << keeper_->Err();

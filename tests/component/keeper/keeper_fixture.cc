@@ -84,6 +84,10 @@ KeeperTest::KeeperTest() : folder_(std::string(kParent) + "XXXXXX") {
 }
 
 KeeperTest::~KeeperTest() {
+  if (keeper_ != nullptr) {
+    const std::string said = keeper_->Err();
+    EXPECT_FALSE(said.contains("Sanitizer") || said.contains("runtime error")) << said;
+  }
   keeper_.reset();
   umount2(folder_.c_str(), MNT_DETACH);
   rmdir(folder_.c_str());

@@ -18,6 +18,15 @@ namespace escagent::keeper {
 
 inline constexpr std::chrono::seconds kDeadline{30};
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+inline constexpr bool kSanitized =
+    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
 // A kubelet folder on a tmpfs of the test's own, in the mount namespace of this process's own, and
 // the real esc-keeper over it. The whole program exits with 77 where it cannot mount.
 class KeeperTest : public ::testing::Test {

@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using Opener = UniqueFd (*)(int, const char*, const char*);
+using Opener = UniqueFd (*)(int, const char*, int);
 
 class TargetPath : public ::testing::TestWithParam<Opener> {
  protected:
@@ -28,8 +28,12 @@ class TargetPath : public ::testing::TestWithParam<Opener> {
   }
   ~TargetPath() override { fs::remove_all(root_); }
 
-  int ErrnoOf(const char* pod, const char* name) const {
-    return GetParam()(kubelet_.Get(), pod, name) ? 0 : errno;
+  UniqueFd Open(const std::string& pod, const std::string& name) const {
+    return GetParam()(kubelet_.Get(),
+                      ("pods/" + pod + "/volumes/kubernetes.io~csi/" + name).c_str(), O_DIRECTORY);
+  }
+  int ErrnoOf(const std::string& pod, const std::string& name) const {
+    return Open(pod, name) ? 0 : errno;
   }
 
   std::string root_;
@@ -37,7 +41,7 @@ class TargetPath : public ::testing::TestWithParam<Opener> {
 };
 
 TEST_P(TargetPath, OpensTheFolder) {
-  const UniqueFd folder = GetParam()(kubelet_.Get(), "a", "v");
+  const UniqueFd folder = Open("a", "v");
   ASSERT_TRUE(folder);
   struct stat opened = {};
   struct stat wanted = {};
@@ -53,10 +57,12 @@ TEST_P(TargetPath, RefusesSymlinksAndWhatIsNotThere) {
     const int error = ErrnoOf(pod, "v");
     EXPECT_TRUE(error == ELOOP || error == ENOTDIR) << pod << " " << error;
   }
+  for (const char* const path : {"..", "pods/../..", "/etc", "pods/../../etc", ""}) {
+    EXPECT_FALSE(GetParam()(kubelet_.Get(), path, 0)) << path;
+  }
 }
 
-INSTANTIATE_TEST_SUITE_P(Ways, TargetPath,
-                         ::testing::Values(&OpenVolumeFolder, &OpenVolumeFolderStepwise));
+INSTANTIATE_TEST_SUITE_P(Ways, TargetPath, ::testing::Values(&OpenBeneath, &OpenBeneathStepwise));
 
 TEST(SplitTarget, KnowsItsOwnPathsOnly) {
   const char* pod = nullptr;
