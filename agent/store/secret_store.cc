@@ -66,7 +66,12 @@ std::string ReadFileOrVariable(const FieldReader& fields) {
 // The field accessToken of `parent`, in any of the forms that SecretKeyRef describes.
 SecretKeyRef ReadAccessToken(const FieldReader& parent) {
   if (parent.IsText("accessToken")) {
-    return {.name = parent.Text("accessToken"), .key = "", .namespace_name = ""};
+    std::string name = parent.Text("accessToken");
+    if (!name.starts_with("file:") && !name.starts_with("env:")) {
+      // It may be the token itself: not to be repeated.
+      parent.Problem("accessToken", "must refer to the token (file:PATH, env:NAME), not hold it");
+    }
+    return {.name = std::move(name), .key = "", .namespace_name = ""};
   }
   const FieldReader access_token = parent.Map("accessToken");
   access_token.AllowOnly({"secretRef", "file", "env"});

@@ -45,8 +45,11 @@ Status TokenReader::Check(const SecretKeyRef& ref) {
   const bool file = ref.name.starts_with(kFilePrefix) && ref.name.size() > kFilePrefix.size();
   const bool env = ref.name.starts_with(kEnvPrefix) && ref.name.size() > kEnvPrefix.size();
   if (!file && !env) {
-    return InvalidArgument("secretRef.name \"" + ref.name +
-                           "\": a store in a file must refer to its token with file:PATH or "
+    // A token that was written there by mistake is not repeated.
+    const bool may_be_token = ref.name.size() > 40 || ref.name.starts_with("pul-");
+    return InvalidArgument("secretRef.name" +
+                           (may_be_token ? std::string() : " \"" + ref.name + "\"") +
+                           ": a store in a file must refer to its token with file:PATH or "
                            "env:NAME; Kubernetes Secrets cannot be read from here");
   }
   if (file && (ref.key.find('/') != std::string::npos || ref.key == "." || ref.key == "..")) {

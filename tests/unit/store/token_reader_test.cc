@@ -106,5 +106,13 @@ TEST_F(TokenReaderTest, IdentityIsEqualForEqualTokensAndTellsNothing) {
   EXPECT_NE(other.Read({.name = "file:one", .key = "", .namespace_name = ""})->identity, one);
 }
 
+TEST(TokenReaderCheck, ATokenWrittenIntoTheStoreIsNotRepeated) {
+  for (const std::string& token : {std::string("pul-abc123"), std::string(44, 'a')}) {
+    const Status status = TokenReader::Check({.name = token, .key = "", .namespace_name = ""});
+    ASSERT_FALSE(status);
+    EXPECT_EQ(status.error().message.find(token), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace escagent::store
