@@ -1,7 +1,6 @@
 #include "tests/component/base/test_certificate.h"
 
 #include <openssl/bio.h>
-#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -29,8 +28,9 @@ long NextSerial() {
 }  // namespace
 
 TestCertificate::TestCertificate(const std::string& common_name, int valid_days)
-    : key_(EVP_EC_gen("P-256"), EVP_PKEY_free), x509_(X509_new(), X509_free) {
-  Check(key_ != nullptr && x509_ != nullptr, "EVP_EC_gen");
+    : key_(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"), EVP_PKEY_free),
+      x509_(X509_new(), X509_free) {
+  Check(key_ != nullptr && x509_ != nullptr, "EVP_PKEY_Q_keygen");
   X509_set_version(x509(), X509_VERSION_3);
   ASN1_INTEGER_set(X509_get_serialNumber(x509()), NextSerial());
   X509_gmtime_adj(X509_getm_notBefore(x509()), -10 * kDay);
