@@ -1,7 +1,6 @@
 #include "fuse/keeper/mounts.h"
 
 #include <fcntl.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -10,6 +9,7 @@
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "fuse/keeper/target_path.h"
 #include "fuse/keeper/wire.h"

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <bit>
 #include <cerrno>
 #include <cstdio>
 
@@ -50,7 +51,7 @@ int Rotate(const Message& job, int root) {
 
 }  // namespace
 
-KeyChange* KeysOf(const Message& job) { return reinterpret_cast<KeyChange*>(job.numbers[2]); }
+KeyChange* KeysOf(const Message& job) { return std::bit_cast<KeyChange*>(job.numbers[2]); }
 
 int Rotator::Start() {
   int ends[2] = {-1, -1};

@@ -2,12 +2,12 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <string.h>
 #include <sys/syscall.h>
 
 #include <cerrno>
 #include <climits>
 #include <cstdio>
+#include <cstring>
 
 #include "fuse/keeper/wire.h"
 

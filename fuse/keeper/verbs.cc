@@ -1,12 +1,13 @@
 #include <fcntl.h>
 #include <poll.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <bit>
 #include <cerrno>
 #include <cstdint>
+#include <cstring>
 
 #include "fuse/keeper/keeper.h"
 #include "fuse/keeper/sockets.h"
@@ -269,7 +270,7 @@ int Keeper::Rotate(Connection& connection, const Message& m) {
   if (!IsAlive(*v)) error = ENOTCONN;
   if (error == 0) {
     Message job = m;
-    job.numbers[2] = reinterpret_cast<std::uintptr_t>(keys);
+    job.numbers[2] = std::bit_cast<std::uint64_t>(keys);
     job.numbers[3] = connection.id;
     error = rotator_.Submit(job, v->mount.Get());
   }

@@ -1,10 +1,9 @@
 #include "fuse/keeper/volume_table.h"
 
-#include <string.h>
-
 #include <cerrno>
 #include <cstddef>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <new>
 

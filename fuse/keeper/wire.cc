@@ -1,10 +1,10 @@
 #include "fuse/keeper/wire.h"
 
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include <cerrno>
+#include <cstring>
 
 namespace escagent::keeper {
 namespace {
