@@ -10,7 +10,8 @@
 namespace escagent {
 
 // Parses one YAML document. `what` names it in the error, which has line and column but none of
-// the text. The only place where yaml-cpp's parse errors are caught. An empty text is a null node.
+// the text. yaml-cpp's parse errors are caught here, and in esc/eval/syntax.cc, which reads its
+// events instead of nodes. An empty text is a null node.
 Result<YAML::Node> ParseYaml(std::string_view text, std::string_view what);
 
 // All documents of a stream separated by ---.
