@@ -5,6 +5,8 @@
 
 #include <array>
 #include <cerrno>
+#include <span>
+#include <string>
 #include <utility>
 
 #include "base/thread.h"
@@ -17,10 +19,18 @@ constexpr int kRequestsPerWake = 16;
 
 }  // namespace
 
-EventLoop::EventLoop(UniqueFd epoll, UniqueFd stop_event)
-    : epoll_(std::move(epoll)), stop_event_(std::move(stop_event)), next_id_(kStopId + 1) {}
+EventLoop::EventLoop(UniqueFd epoll, UniqueFd stop_event, std::shared_ptr<Journal> journal)
+    : epoll_(std::move(epoll)),
+      stop_event_(std::move(stop_event)),
+      journal_(std::move(journal)),
+      next_id_(kStopId + 1) {}
 
-Result<std::unique_ptr<EventLoop>> EventLoop::Create(int workers) {
+Result<std::unique_ptr<EventLoop>> EventLoop::Create(int workers,
+                                                     std::shared_ptr<Journal> journal) {
+  if (journal != nullptr && static_cast<std::size_t>(workers) > Journal::kSlots) {
+    return InvalidArgument("start the FUSE workers: at most " + std::to_string(Journal::kSlots) +
+                           " can share the journal");
+  }
   UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
   if (!epoll) return ErrnoError(errno, "create the epoll set of the FUSE workers");
   UniqueFd stop_event(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -31,9 +41,10 @@ Result<std::unique_ptr<EventLoop>> EventLoop::Create(int workers) {
   if (epoll_ctl(epoll.Get(), EPOLL_CTL_ADD, stop_event.Get(), &event) != 0) {
     return ErrnoError(errno, "watch the stop event of the FUSE workers");
   }
-  std::unique_ptr<EventLoop> loop(new EventLoop(std::move(epoll), std::move(stop_event)));
-  for (int i = 0; i < workers; ++i) {
-    loop->workers_.push_back(StartThread("fuse-worker", [raw = loop.get()] { raw->Work(); }));
+  std::unique_ptr<EventLoop> loop(
+      new EventLoop(std::move(epoll), std::move(stop_event), std::move(journal)));
+  for (std::size_t i = 0; i < static_cast<std::size_t>(workers); ++i) {
+    loop->workers_.push_back(StartThread("fuse-worker", [raw = loop.get(), i] { raw->Work(i); }));
   }
   return loop;
 }
@@ -45,12 +56,24 @@ EventLoop::~EventLoop() {
 }
 
 Result<EventLoop::SessionId> EventLoop::Add(std::shared_ptr<Session> session) {
-  const int fd = session->Fd();
   SessionId id = 0;
   {
     MutexLock lock(mutex_);
+    while (sessions_.contains(next_id_)) ++next_id_;
     id = next_id_++;
-    sessions_.emplace(id, std::move(session));
+  }
+  ESC_RETURN_IF_ERROR(Add(std::move(session), id));
+  return id;
+}
+
+Status EventLoop::Add(std::shared_ptr<Session> session, SessionId id) {
+  const int fd = session->Fd();
+  {
+    MutexLock lock(mutex_);
+    if (id == kStopId || !sessions_.emplace(id, std::move(session)).second) {
+      return MakeError(Code::kAlreadyExists,
+                       "serve FUSE connection " + std::to_string(id) + ": the number is in use");
+    }
   }
   epoll_event event = {};
   event.events = EPOLLIN;
@@ -61,7 +84,7 @@ Result<EventLoop::SessionId> EventLoop::Add(std::shared_ptr<Session> session) {
     sessions_.erase(id);
     return ErrnoError(error, "watch a FUSE connection");
   }
-  return id;
+  return {};
 }
 
 void EventLoop::Remove(SessionId id) {
@@ -87,14 +110,17 @@ std::shared_ptr<Session> EventLoop::Find(SessionId id) const {
   return it == sessions_.end() ? nullptr : it->second;
 }
 
-void EventLoop::Work() {
-  alignas(8) std::array<std::byte, Session::kBufferSize> buffer;
+void EventLoop::Work(std::size_t worker) {
+  alignas(8) std::array<std::byte, Session::kBufferSize> own_buffer;
+  Journal::Slot* const slot = journal_ == nullptr ? nullptr : &journal_->SlotAt(worker);
+  const std::span<std::byte> buffer = slot == nullptr ? std::span(own_buffer) : slot->Buffer();
   while (true) {
     // One event at a time: the other workers take the others.
     epoll_event event = {};
     if (epoll_wait(epoll_.Get(), &event, 1, -1) <= 0) continue;
     if (event.data.u64 == kStopId) return;
     const std::shared_ptr<Session> session = Find(event.data.u64);
+    if (slot != nullptr) slot->SetSession(event.data.u64);
     if (session != nullptr && !session->Serve(buffer, kRequestsPerWake)) Remove(event.data.u64);
   }
 }

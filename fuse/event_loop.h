@@ -10,6 +10,7 @@
 #include "base/mutex.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "fuse/journal.h"
 #include "fuse/session.h"
 
 namespace escagent::fuse {
@@ -22,13 +23,20 @@ class EventLoop {
  public:
   using SessionId = std::uint64_t;
 
-  static Result<std::unique_ptr<EventLoop>> Create(int workers);
+  // With a journal, whoever takes over finds there what the workers have not answered. The journal
+  // must have been replayed before the first session is added.
+  static Result<std::unique_ptr<EventLoop>> Create(int workers,
+                                                   std::shared_ptr<Journal> journal = nullptr);
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
-  // Stops the workers, then lets go of the sessions.
+  // Stops the workers once they have answered what they read, then lets go of the sessions.
   ~EventLoop();
 
-  // Keeps the session until its connection is over or Remove.
+  // Keeps the session until its connection is over or Remove. `id` is what the journal calls it,
+  // not 0; it must be the same in every process (the mount's device number). ALREADY_EXISTS when it
+  // is in use.
+  Status Add(std::shared_ptr<Session> session, SessionId id);
+  // With an id of the loop's choice, for sessions that nobody takes over.
   Result<SessionId> Add(std::shared_ptr<Session> session);
   // Nobody serves the session any more, but for a worker that is in it just now and holds it until
   // it is done. Nothing when it is gone already.
@@ -37,12 +45,13 @@ class EventLoop {
   std::size_t SessionCount() const;
 
  private:
-  EventLoop(UniqueFd epoll, UniqueFd stop_event);
-  void Work();
+  EventLoop(UniqueFd epoll, UniqueFd stop_event, std::shared_ptr<Journal> journal);
+  void Work(std::size_t worker);
   std::shared_ptr<Session> Find(SessionId id) const;
 
   const UniqueFd epoll_;
   const UniqueFd stop_event_;
+  const std::shared_ptr<Journal> journal_;  // may be none
   mutable Mutex mutex_;
   std::map<SessionId, std::shared_ptr<Session>> sessions_ GUARDED_BY(mutex_);
   SessionId next_id_ GUARDED_BY(mutex_);

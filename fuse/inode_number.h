@@ -25,6 +25,7 @@ inline constexpr std::uint32_t kFolderIndex = 1;
 inline constexpr std::uint32_t kDataLinkIndex = 2;
 inline constexpr std::uint32_t kFirstNameIndex = 16;
 inline constexpr std::uint32_t kMaxIndex = (std::uint32_t{1} << 23) - 1;
+inline constexpr std::uint64_t kMaxGeneration = (std::uint64_t{1} << 40) - 1;
 
 struct InodeParts {
   std::uint64_t generation = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -23,6 +24,7 @@ class NameTable {
   // The index of `path`, given out now if it is new. RESOURCE_EXHAUSTED when all are used.
   Result<std::uint32_t> IndexOf(std::string_view path);
 
+  std::size_t Size() const { return index_by_path_.size(); }
   // Every path in the order of its index; the first one has kFirstNameIndex.
   std::vector<std::string> Paths() const;
 

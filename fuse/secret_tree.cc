@@ -88,26 +88,16 @@ const Generation& SecretTree::State::Shown(const InodeParts& parts) const {
   return follows ? *settled : *own;
 }
 
+bool SecretTree::State::MayBeOpen(const Generation& generation, std::uint32_t index) const {
+  return generation.HasOwnOpenFiles(index) ||
+         (generation.Number() <= inherited_until && generation.Number() >= expired_before);
+}
+
 const std::string* SecretTree::State::FindKey(std::uint32_t index) const {
   for (auto it = retained.rbegin(); it != retained.rend(); ++it) {
     if (const std::string* key = (*it)->FindKey(index)) return key;
   }
   return nullptr;
-}
-
-Result<std::unique_ptr<SecretTree>> SecretTree::Create(const VolumeSpec& spec,
-                                                       std::uint64_t first_number,
-                                                       Generation::Time now) {
-  std::unique_ptr<SecretTree> tree(new SecretTree);
-  ESC_ASSIGN_OR_RETURN(std::shared_ptr<const Generation> first,
-                       Generation::Create(spec, first_number, now, tree->names_));
-  auto state = std::make_shared<State>();
-  state->first_number = first_number;
-  state->settled = first;
-  state->retained.push_back(std::move(first));
-  MutexLock lock(tree->mutex_);
-  tree->SwapState(std::move(state));
-  return tree;
 }
 
 std::shared_ptr<const SecretTree::State> SecretTree::Snapshot() const {
@@ -128,58 +118,12 @@ void SecretTree::DropUnused(State& state) const {
   const auto first_kept = state.retained.begin() + static_cast<std::ptrdiff_t>(keep_from);
   const auto unused = std::remove_if(
       state.retained.begin(), first_kept, [&state](const std::shared_ptr<const Generation>& g) {
-        return !g->HasOpens() && g->Number() < state.settled->Number() &&
+        const bool inherited = g->Number() <= state.inherited_until &&
+                               g->Number() + kInheritedRotations >= state.Current().Number();
+        return !inherited && !g->HasOpens() && g->Number() < state.settled->Number() &&
                g->Number() < state.expired_before;
       });
   state.retained.erase(unused, first_kept);
-}
-
-Result<std::optional<Rotation>> SecretTree::Publish(const VolumeSpec& spec, Generation::Time now) {
-  const std::shared_ptr<const Generation> previous = Current();
-  // The kernel tells a changed file by its time, so no two generations may share one.
-  const Generation::Time time =
-      std::max(now, previous->CreatedAt() + Generation::Time::duration(1));
-  ESC_ASSIGN_OR_RETURN(std::shared_ptr<const Generation> next,
-                       Generation::Create(spec, previous->Number() + 1, time, names_));
-  if (next->ShowsSameAs(*previous)) return std::nullopt;
-
-  Rotation rotation{.previous = previous, .current = next, .removed_keys = {}};
-  for (const GenerationNode::Child& child : previous->Root().children) {
-    if (next->FindChild(next->Root(), child.name) == nullptr) {
-      rotation.removed_keys.push_back(child.name);
-    }
-  }
-  MutexLock lock(mutex_);
-  auto state = std::make_shared<State>(*state_);
-  state->retained.push_back(std::move(next));
-  SwapState(std::move(state));
-  return rotation;
-}
-
-std::vector<std::shared_ptr<const Generation>> SecretTree::Settle(std::uint64_t number) {
-  std::vector<std::shared_ptr<const Generation>> following;
-  MutexLock lock(mutex_);
-  auto state = std::make_shared<State>(*state_);
-  for (const auto& generation : state->retained) {
-    if (generation->Number() > state->settled->Number() && generation->Number() <= number) {
-      state->settled = generation;
-    }
-  }
-  for (const auto& generation : state->retained) {
-    if (generation->Number() >= state_->settled->Number() &&
-        generation->Number() < state->settled->Number()) {
-      following.push_back(generation);
-    }
-  }
-  SwapState(std::move(state));
-  return following;
-}
-
-void SecretTree::Expire(std::uint64_t number) {
-  MutexLock lock(mutex_);
-  auto state = std::make_shared<State>(*state_);
-  state->expired_before = std::max(state->expired_before, number);
-  SwapState(std::move(state));
 }
 
 Reply<NodeAttributes> SecretTree::Lookup(std::uint64_t folder, std::string_view name) const {
@@ -247,7 +191,7 @@ Reply<NodeAttributes> SecretTree::GetAttributes(std::uint64_t inode) const {
   }
   // Whoever has the file open reads at most the size the kernel knows: it must stay that of the
   // open bytes.
-  const bool own_size = own_node != nullptr && own->HasOwnOpenFiles(parts.index);
+  const bool own_size = own_node != nullptr && state->MayBeOpen(*own, parts.index);
   const Generation& shown = own_size ? *own : state->Shown(parts);
   const GenerationNode* const node = shown.Find(parts.index);
   if (node == nullptr || node->is_folder) {
@@ -279,22 +223,23 @@ Reply<OpenedFile> SecretTree::OpenFile(std::uint64_t inode) {
   if (node->is_folder) return std::unexpected(parts.generation == shown.Number() ? EISDIR : ENOENT);
   const bool own = parts.generation == shown.Number();
   shown.AddOpenFile(parts.index, own);
-  return OpenedFile{.handle = shown.Number(), .own_bytes = own};
+  return OpenedFile{.handle = handle_part_ | shown.Number(), .own_bytes = own};
 }
 
 void SecretTree::CloseFile(std::uint64_t inode, std::uint64_t handle) {
   const InodeParts parts = SplitInode(inode);
   MutexLock lock(mutex_);
-  const Generation* const generation = state_->Find(handle);
+  const std::uint64_t number = OwnNumber(handle);
+  const Generation* const generation = number == 0 ? nullptr : state_->Find(number);
   if (generation == nullptr) return;
-  generation->RemoveOpenFile(parts.index, parts.generation == handle);
+  generation->RemoveOpenFile(parts.index, parts.generation == number);
   DropIfUnused(*generation);
 }
 
 Reply<std::shared_ptr<const Secret>> SecretTree::Content(std::uint64_t inode,
                                                          std::uint64_t handle) const {
   const std::shared_ptr<const State> state = Snapshot();
-  const Generation* const generation = state->Find(handle);
+  const Generation* const generation = state->Find(handle & kMaxGeneration);
   const GenerationNode* const node =
       generation == nullptr ? nullptr : generation->Find(SplitInode(inode).index);
   if (node == nullptr || node->is_folder) return std::unexpected(ESTALE);
@@ -318,12 +263,13 @@ Reply<std::uint64_t> SecretTree::OpenFolder(std::uint64_t inode) {
   const GenerationNode* const node = generation->Find(parts.index);
   if (node == nullptr || !node->is_folder) return std::unexpected(ENOTDIR);
   generation->AddOpenFolder();
-  return generation->Number();
+  return handle_part_ | generation->Number();
 }
 
 void SecretTree::CloseFolder(std::uint64_t handle) {
   MutexLock lock(mutex_);
-  const Generation* const generation = state_->Find(handle);
+  const std::uint64_t number = OwnNumber(handle);
+  const Generation* const generation = number == 0 ? nullptr : state_->Find(number);
   if (generation == nullptr) return;
   generation->RemoveOpenFolder();
   DropIfUnused(*generation);
@@ -337,7 +283,7 @@ void SecretTree::DropIfUnused(const Generation& generation) {
 Reply<std::vector<FolderEntry>> SecretTree::List(std::uint64_t inode, std::uint64_t handle,
                                                  std::size_t offset, std::size_t limit) const {
   const std::shared_ptr<const State> state = Snapshot();
-  const Generation* const generation = state->Find(handle);
+  const Generation* const generation = state->Find(handle & kMaxGeneration);
   if (generation == nullptr) return std::unexpected(ESTALE);
   const GenerationNode* const folder = generation->Find(SplitInode(inode).index);
   if (folder == nullptr || !folder->is_folder) return std::unexpected(ENOTDIR);
@@ -366,6 +312,10 @@ Reply<std::vector<FolderEntry>> SecretTree::List(std::uint64_t inode, std::uint6
     }
   }
   return entries;
+}
+
+std::uint64_t SecretTree::OwnNumber(std::uint64_t handle) const {
+  return (handle & ~kMaxGeneration) == handle_part_ ? handle & kMaxGeneration : 0;
 }
 
 std::shared_ptr<const Generation> SecretTree::Current() const {

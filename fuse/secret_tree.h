@@ -55,6 +55,16 @@ struct Rotation {
   std::vector<std::string> removed_keys;
 };
 
+// What a successor needs to answer for every inode and handle the kernel holds.
+struct TreeState {
+  std::uint64_t first_number = 0;
+  // Oldest first. The last one is the current one, or one that was prepared to be it.
+  std::vector<std::shared_ptr<const Generation>> generations;
+  std::uint64_t settled_number = 0;
+  std::uint64_t expired_before = 0;
+  std::vector<std::string> names;  // NameTable::Paths
+};
+
 // A volume as the kernel sees it, without the kernel: inode numbers in, attributes and bytes out.
 // The shape is that of kubelet's atomic writer:
 //
@@ -72,9 +82,17 @@ struct Rotation {
 // Looking anything up in the folder of a generation that is not retained is ESTALE, upon which the
 // kernel walks the path again from the root.
 //
-// Every request reads one immutable state. Thread-safe; calls of Publish must not overlap.
+// A successor (Restore) does not know what its predecessor's readers have open. It retains what it
+// inherits for kInheritedRotations rotations, whatever it is told of being closed; later reads
+// through such an open file are ESTALE. Until Expire, it takes every inherited file for open. Its
+// own handles differ from those of all others before it by a random part.
+//
+// Every request reads one immutable state. Thread-safe; calls of Publish, Prepare, Commit, Abandon
+// and Save must not overlap.
 class SecretTree {
  public:
+  static constexpr std::uint64_t kInheritedRotations = 8;
+
   // `first_number` must be larger than any number used before on the same connection: the
   // generations are numbered from there (the time in seconds will do).
   static Result<std::unique_ptr<SecretTree>> Create(const VolumeSpec& spec,
@@ -83,6 +101,23 @@ class SecretTree {
 
   // Swaps ..data, unless the volume shows the same already: then nothing.
   Result<std::optional<Rotation>> Publish(const VolumeSpec& spec, Generation::Time now);
+  // Publish in two steps, so that a generation can be kept for a successor (Save) before anybody
+  // sees it: what Prepare returned is shown from Commit on. Preparing anew drops what was prepared
+  // before; no two prepared generations have the same number.
+  Result<std::optional<Rotation>> Prepare(const VolumeSpec& spec, Generation::Time now);
+  void Commit();
+  void Abandon();
+
+  // Everything, with the prepared generation as the last one if there is one. Once that was given
+  // to a keeper, a successor shows it: readers may have seen it.
+  TreeState Save() const;
+  // For another process (fuse/tree_codec.h). INVALID_ARGUMENT when it is no state that Save
+  // returned. The kernel must be told about the LastRotation again, as after Publish: the
+  // predecessor may not have come to it.
+  static Result<std::unique_ptr<SecretTree>> Restore(TreeState state);
+  // From the generation before to the current one, as far as retained.
+  std::optional<Rotation> LastRotation() const;
+
   // Lets the plain inodes of all generations before `number` follow, and returns those that begin
   // to: their attributes are worth nothing from now on.
   std::vector<std::shared_ptr<const Generation>> Settle(std::uint64_t number);
@@ -108,8 +143,7 @@ class SecretTree {
                                        std::size_t offset, std::size_t limit) const;
 
   std::shared_ptr<const Generation> Current() const;
-  // What a successor needs to answer for every inode and handle the kernel holds: these
-  // generations, oldest first, the settled one's number, and the paths of the name table.
+  // Oldest first.
   std::vector<std::shared_ptr<const Generation>> Retained() const;
   std::uint64_t SettledNumber() const;
   std::vector<std::string> Names() const { return names_.Paths(); }
@@ -120,9 +154,13 @@ class SecretTree {
     std::vector<std::shared_ptr<const Generation>> retained;  // oldest first, never empty
     std::shared_ptr<const Generation> settled;
     std::uint64_t expired_before = 0;
+    std::uint64_t inherited_until = 0;           // the newest inherited one's number
+    std::shared_ptr<const Generation> prepared;  // not shown yet; may be none
 
     const Generation& Current() const { return *retained.back(); }
     const Generation* Find(std::uint64_t number) const;
+    // Whether somebody may have this file of a retired generation open.
+    bool MayBeOpen(const Generation& generation, std::uint32_t index) const;
     // The generation whose bytes a file's inode shows.
     const Generation& Shown(const InodeParts& parts) const;
     // The top-level key whose symlink has this index; nullptr when there is none.
@@ -135,7 +173,13 @@ class SecretTree {
   void DropUnused(State& state) const;
   void DropIfUnused(const Generation& generation) REQUIRES(mutex_);
 
-  NameTable names_;  // used by Publish only
+  // The generation of a handle, 0 when it is not one of this tree's own.
+  std::uint64_t OwnNumber(std::uint64_t handle) const;
+
+  // Handle: bits 39..0 generation, above them the tree's part, 0 for the first of a connection.
+  std::uint64_t handle_part_ = 0;
+  std::uint64_t last_number_ = 0;  // this and names_: used by Publish and its like only
+  NameTable names_;
   mutable Mutex mutex_;
   std::shared_ptr<const State> state_ GUARDED_BY(mutex_);
 };

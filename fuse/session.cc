@@ -1,11 +1,15 @@
 #include "fuse/session.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <string>
+#include <utility>
 
 #include "fuse/session_ops.h"
 
@@ -25,6 +29,20 @@ constexpr double kSecondsNone = 1;
 constexpr double kSecondsPage = 60;
 constexpr double kSecondsFull = 24 * 60 * 60;
 
+// linux/fuse.h: struct fuse_out_header, and FUSE_NOTIFY_RESEND of Linux 6.9, which the headers of
+// older systems lack. A message with unique 0 is a notification and `error` its code.
+struct NotificationHeader {
+  std::uint32_t size;
+  std::int32_t code;
+  std::uint64_t unique;
+};
+constexpr std::int32_t kNotifyResend = 7;
+
+void MarkAnswered(std::span<std::byte> buffer) {
+  constexpr std::uint32_t kNoSize = 0;
+  std::memcpy(buffer.data(), &kNoSize, sizeof kNoSize);
+}
+
 }  // namespace
 
 Session::Session(std::unique_ptr<SecretTree> tree, CacheProfile cache)
@@ -38,20 +56,49 @@ Result<std::shared_ptr<Session>> Session::Start(UniqueFd device, std::unique_ptr
                                                 CacheProfile cache,
                                                 std::chrono::milliseconds timeout) {
   std::shared_ptr<Session> made(new Session(std::move(tree), cache));
+  ESC_RETURN_IF_ERROR(made->Open(std::move(device)));
+  ESC_RETURN_IF_ERROR(made->AnswerInit(timeout));
+  return made;
+}
+
+Result<std::shared_ptr<Session>> Session::Resume(UniqueFd device, std::unique_ptr<SecretTree> tree,
+                                                 CacheProfile cache, const SessionInit& init) {
+  const int flags = fcntl(device.Get(), F_GETFL);
+  if (flags < 0 || fcntl(device.Get(), F_SETFL, flags | O_NONBLOCK) != 0) {
+    return ErrnoError(errno, "resume FUSE session: use the descriptor");
+  }
+  // What libfuse answers to the replayed FUSE_INIT must not reach the kernel.
+  UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!null) return ErrnoError(errno, "resume FUSE session: open /dev/null");
+  std::shared_ptr<Session> made(new Session(std::move(tree), cache));
+  ESC_RETURN_IF_ERROR(made->Open(std::move(null)));
+  made->init_.request = init.request;
+  ESC_RETURN_IF_ERROR(made->ProcessInit());
+  if (!made->init_.SameAgreement(init)) {
+    return FailedPrecondition(
+        "resume FUSE session: this version of esc-agent wants another agreement with the kernel "
+        "than the one that mounted the volume; start its pod anew");
+  }
+  if (dup3(device.Get(), made->fd_, O_CLOEXEC) < 0) {
+    return ErrnoError(errno, "resume FUSE session: put the descriptor in place");
+  }
+  return made;
+}
+
+Status Session::Open(UniqueFd device) {
   std::string program = "esc-agent";
   std::array<char*, 2> arguments = {program.data(), nullptr};
   fuse_args args = {.argc = 1, .argv = arguments.data(), .allocated = 0};
-  made->session_ = fuse_session_new(&args, &SessionOps(), sizeof(fuse_lowlevel_ops), made.get());
+  session_ = fuse_session_new(&args, &SessionOps(), sizeof(fuse_lowlevel_ops), this);
   // Parsing has put a copy of its own into args.
   fuse_opt_free_args(&args);
-  if (made->session_ == nullptr) return Internal("start FUSE session: libfuse refused it");
+  if (session_ == nullptr) return Internal("start FUSE session: libfuse refused it");
   const std::string descriptor = "/dev/fd/" + std::to_string(device.Get());
-  if (fuse_session_mount(made->session_, descriptor.c_str()) != 0) {
+  if (fuse_session_mount(session_, descriptor.c_str()) != 0) {
     return Internal("start FUSE session: libfuse refused the descriptor");
   }
-  made->fd_ = device.Release();
-  ESC_RETURN_IF_ERROR(made->AnswerInit(timeout));
-  return made;
+  fd_ = device.Release();
+  return {};
 }
 
 Status Session::AnswerInit(std::chrono::milliseconds timeout) {
@@ -64,12 +111,23 @@ Status Session::AnswerInit(std::chrono::milliseconds timeout) {
   alignas(8) std::array<std::byte, kBufferSize> buffer;
   const ssize_t size = read(fd_, buffer.data(), buffer.size());
   if (size < 0) return ErrnoError(errno, "read the kernel's FUSE_INIT");
-  // Kept before libfuse may write into the buffer, and without its spare room: there is one of
-  // these for each volume.
-  init_request_.assign(buffer.begin(), buffer.begin() + size);
+  // Without the buffer's spare room: there is one of these for each volume.
+  init_.request.assign(buffer.begin(), buffer.begin() + size);
+  return ProcessInit();
+}
 
+Status Session::ProcessInit() {
+  // struct fuse_in_header and the two versions that begin fuse_init_in (linux/fuse.h): libfuse
+  // looks at no more before it knows the version, and does not check.
+  constexpr std::size_t kLeast = 40 + 16;
+  if (init_.request.size() < kLeast || init_.request.size() > kBufferSize) {
+    return InvalidArgument("answer FUSE_INIT: this is none");
+  }
+  // libfuse may write into it.
+  alignas(8) std::array<std::byte, kBufferSize> buffer = {};
+  std::ranges::copy(init_.request, buffer.begin());
   fuse_buf request = {};
-  request.size = init_request_.size();
+  request.size = init_.request.size();
   request.mem = buffer.data();
   fuse_session_process_buf(session_, &request);
   if (fuse_session_exited(session_)) {
@@ -79,6 +137,7 @@ Status Session::AnswerInit(std::chrono::milliseconds timeout) {
 }
 
 bool Session::Serve(std::span<std::byte> buffer, int max_requests) {
+  MarkAnswered(buffer);
   for (int i = 0; i < max_requests; ++i) {
     const ssize_t size = read(fd_, buffer.data(), buffer.size());
     if (size < 0) {
@@ -89,12 +148,25 @@ bool Session::Serve(std::span<std::byte> buffer, int max_requests) {
       fuse_session_exit(session_);
       return false;
     }
-    fuse_buf request = {};
-    request.size = static_cast<std::size_t>(size);
-    request.mem = buffer.data();
-    fuse_session_process_buf(session_, &request);
+    Answer(buffer.first(static_cast<std::size_t>(size)));
+    MarkAnswered(buffer);
   }
   return true;
+}
+
+void Session::Answer(std::span<std::byte> request) {
+  fuse_buf buffer = {};
+  buffer.size = request.size();
+  buffer.mem = request.data();
+  fuse_session_process_buf(session_, &buffer);
+}
+
+Result<bool> Session::Resend() {
+  const NotificationHeader message = {
+      .size = sizeof(NotificationHeader), .code = kNotifyResend, .unique = 0};
+  if (write(fd_, &message, sizeof message) == ssize_t{sizeof message}) return true;
+  if (errno == EINVAL) return false;
+  return ErrnoError(errno, "ask the kernel for unanswered FUSE requests");
 }
 
 // What the kernel never cached answers ENOENT, and a connection that is over ENODEV or ENOTCONN:
@@ -157,6 +229,9 @@ void Session::Negotiate(fuse_conn_info* connection) {
   connection->max_write = kMaxWrite;
   connection->max_background = kMaxBackground;
   connection->congestion_threshold = kMaxBackground * 3 / 4;
+  init_.capabilities = connection->want;
+  init_.max_write = kMaxWrite;
+  init_.max_background = kMaxBackground;
 }
 
 }  // namespace escagent::fuse

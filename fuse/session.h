@@ -5,11 +5,11 @@
 #include <cstddef>
 #include <memory>
 #include <span>
-#include <vector>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "fuse/secret_tree.h"
+#include "fuse/session_init.h"
 #include "fuse/volume.h"
 
 struct fuse_session;
@@ -38,20 +38,31 @@ class Session {
   static Result<std::shared_ptr<Session>> Start(UniqueFd device, std::unique_ptr<SecretTree> tree,
                                                 CacheProfile cache,
                                                 std::chrono::milliseconds timeout);
+  // Takes a connection over whose FUSE_INIT a predecessor answered; the kernel sees nothing of it.
+  // `device` is /dev/fuse of that connection, and `init` the predecessor's Init(). It must not
+  // answer any more. FAILED_PRECONDITION when this version wants another agreement: such a
+  // connection can only be replaced by a new mount.
+  static Result<std::shared_ptr<Session>> Resume(UniqueFd device, std::unique_ptr<SecretTree> tree,
+                                                 CacheProfile cache, const SessionInit& init);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session();
 
   // For epoll; non-blocking; owned by the session.
   int Fd() const { return fd_; }
-  // The kernel's FUSE_INIT as it came. A successor replays it to bring its libfuse to the state of
-  // this one.
-  std::span<const std::byte> InitRequest() const { return init_request_; }
+  // What a successor needs for Resume.
+  const SessionInit& Init() const { return init_; }
 
   // Answers at most `max_requests` waiting requests. `buffer` is the calling thread's own, at least
-  // kBufferSize. Returns false when the connection is over (the last reference to the mount is
-  // gone, or it was aborted).
+  // kBufferSize and aligned for fuse_in_header. Its first four bytes, where the kernel puts the
+  // request's size, are 0 whenever it holds no unanswered request. Returns false when the
+  // connection is over (the last reference to the mount is gone, or it was aborted).
   bool Serve(std::span<std::byte> buffer, int max_requests);
+  // Answers a request that a predecessor read.
+  void Answer(std::span<std::byte> request);
+  // Has the kernel send again what it has no answer for, to be called when the predecessor surely
+  // answers no more. Returns false where the kernel cannot (before Linux 6.9).
+  Result<bool> Resend();
   bool Ended() const { return ended_.load(std::memory_order_acquire); }
 
   // Makes the kernel forget what the rotation replaced: when it returns, every path leads to the
@@ -66,17 +77,20 @@ class Session {
   double CacheSeconds() const;
 
   // For libfuse's init callback only.
-  static void Negotiate(fuse_conn_info* connection);
+  void Negotiate(fuse_conn_info* connection);
 
  private:
   Session(std::unique_ptr<SecretTree> tree, CacheProfile cache);
+  // Takes a descriptor that libfuse takes for the mount's.
+  Status Open(UniqueFd device);
   Status AnswerInit(std::chrono::milliseconds timeout);
+  Status ProcessInit();
 
   const std::unique_ptr<SecretTree> tree_;
   const CacheProfile cache_;
   fuse_session* session_ = nullptr;  // owned; closes fd_
   int fd_ = -1;
-  std::vector<std::byte> init_request_;
+  SessionInit init_;
   std::atomic<bool> ended_{false};
 };
 

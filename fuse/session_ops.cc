@@ -41,7 +41,9 @@ double Seconds(const Session& session, const NodeAttributes& attributes) {
   return attributes.cacheable ? session.CacheSeconds() : 0;
 }
 
-void Init(void*, fuse_conn_info* connection) { Session::Negotiate(connection); }
+void Init(void* session, fuse_conn_info* connection) {
+  static_cast<Session*>(session)->Negotiate(connection);
+}
 
 void Lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   const Session& session = Self(request);

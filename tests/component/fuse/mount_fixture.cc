@@ -26,22 +26,6 @@ namespace {
 constexpr const char* kParent = "/tmp/fuse_mount_test.";
 constexpr std::chrono::seconds kWatchdog{150};  // less than CTest's timeout
 
-// /sys/fs/fuse/connections has everybody's connections: only those mounted below our own folders
-// may be touched.
-void AbortOwnConnections() {
-  const std::string control = std::string(kParent) + std::to_string(getpid()) + ".ctl";
-  mkdir(control.c_str(), 0700);
-  mount("fusectl", control.c_str(), "fusectl", 0, nullptr);
-  const auto mounts = ReadMountInfo();
-  if (!mounts) return;
-  for (const MountInfo& mount : *mounts) {
-    if (mount.fs_type != kFsType || !mount.mountpoint.starts_with(kParent)) continue;
-    const std::string path = control + "/" + std::to_string(mount.device_minor) + "/abort";
-    const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
-    if (fd && write(fd.Get(), "1", 1) != 1) std::perror(path.c_str());
-  }
-}
-
 class MountEnvironment final : public ::testing::Environment {
  public:
   void SetUp() override {
@@ -85,6 +69,20 @@ Answer<T> ErrnoAnswer() {
 }
 
 }  // namespace
+
+void AbortOwnConnections() {
+  const std::string control = std::string(kParent) + std::to_string(getpid()) + ".ctl";
+  mkdir(control.c_str(), 0700);
+  mount("fusectl", control.c_str(), "fusectl", 0, nullptr);
+  const auto mounts = ReadMountInfo();
+  if (!mounts) return;
+  for (const MountInfo& mount : *mounts) {
+    if (mount.fs_type != kFsType || !mount.mountpoint.starts_with(kParent)) continue;
+    const std::string path = control + "/" + std::to_string(mount.device_minor) + "/abort";
+    const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (fd && write(fd.Get(), "1", 1) != 1) std::perror(path.c_str());
+  }
+}
 
 bool WaitFor(const std::function<bool()>& condition) {
   const auto deadline = std::chrono::steady_clock::now() + kDeadline;

@@ -19,6 +19,10 @@ namespace escagent::fuse {
 
 inline constexpr std::chrono::seconds kDeadline{30};
 
+// Ends whatever hangs in this test's mounts. /sys/fs/fuse/connections has everybody's connections:
+// only those mounted below our own folders are touched.
+void AbortOwnConnections();
+
 // Polls until `condition` holds; false when the deadline passed.
 bool WaitFor(const std::function<bool()>& condition);
 
