@@ -35,6 +35,8 @@ std::unexpected<Error> KeeperError(int error, std::string_view doing) {
     case ENOTCONN:
     case ECONNABORTED:
       return MakeError(Code::kAborted, context + ": the mount's connection was aborted");
+    case ECANCELED:
+      return MakeError(Code::kAborted, context + ": the volume was unmounted meanwhile");
     case EBADF:
     case EINVAL:
       return InvalidArgument(context + ": esc-keeper refused the arguments");
@@ -125,9 +127,6 @@ void KeeperClient::ReadReplies() {
     Answer answer{.message = in.message, .fds = {}, .taken = 0};
     std::ranges::move(in.fds, answer.fds.begin());
     const Verb verb{in.message.verb};
-    if (verb == Verb::kHello || verb == Verb::kNewKeeper) {
-      rotator_.store(static_cast<pid_t>(in.message.numbers[1]), std::memory_order_release);
-    }
     if (in.message.sequence != 0) {
       Deliver(std::move(answer));
     } else if (verb == Verb::kDrain && callbacks_.on_drain) {
@@ -214,7 +213,9 @@ Result<std::vector<KeptVolume>> KeeperClient::ListVolumes() {
     volume.target = {.volume = m.volume, .pod_uid = m.pod_uid, .volume_name = m.volume_name};
     volume.generation = m.numbers[0];
     volume.device_number = m.numbers[1];
+    volume.rotated = m.numbers[3];
     volume.aborted = Has(m, kAborted);
+    volume.gone = Has(m, kGone);
     volume.tmpfs = Has(m, kTmpfs);
     volume.rotating = Has(m, kRotating);
     volume.device = TakeFd(*answer, Has(m, kHasDevice));
@@ -223,18 +224,11 @@ Result<std::vector<KeptVolume>> KeeperClient::ListVolumes() {
   }
 }
 
-Result<std::vector<KeptBlob>> KeeperClient::ListBlobs() {
-  std::vector<KeptBlob> blobs;
-  Message request = NewMessage(Verb::kListBlobs);
-  while (true) {
-    Result<Answer> answer = Call(request, "list what the keeper keeps for the agent");
-    if (!answer && answer.error().code == Code::kNotFound) return blobs;
-    if (!answer) return std::unexpected(answer.error());
-    if (Has(answer->message, kHasState)) {
-      blobs.push_back({.name = answer->message.text, .state = TakeFd(*answer, true)});
-    }
-    request.numbers[0] = answer->message.numbers[2];
-  }
+Result<bool> KeeperClient::Probe(const Target& target) {
+  ESC_ASSIGN_OR_RETURN(const Message request, VolumeRequest(Verb::kProbe, target));
+  ESC_ASSIGN_OR_RETURN(const Answer answer,
+                       Call(request, "look what is mounted for volume " + target.volume));
+  return answer.message.numbers[1] != 0;
 }
 
 Result<MountedDevice> KeeperClient::Mount(const Target& target, mode_t root_mode,
@@ -275,8 +269,10 @@ Status KeeperClient::Chown(const std::string& volume, std::string_view path, uid
   return {};
 }
 
-Status KeeperClient::StoreCopy(Message request, const UniqueFd& state, std::string_view doing) {
-  request.verb = static_cast<std::uint16_t>(Verb::kNewState);
+Status KeeperClient::Store(const std::string& volume, std::uint64_t generation,
+                           const UniqueFd& state) {
+  const std::string doing = "store the state of volume " + volume;
+  ESC_ASSIGN_OR_RETURN(Message request, VolumeRequest(Verb::kNewState, OfVolume(volume)));
   ESC_ASSIGN_OR_RETURN(Answer answer, Call(request, doing));
   const UniqueFd copy = TakeFd(answer, true);
   off_t offset = 0;
@@ -286,45 +282,17 @@ Status KeeperClient::StoreCopy(Message request, const UniqueFd& state, std::stri
   } while (copied > 0);
   if (copied < 0 || fcntl(copy.Get(), F_ADD_SEALS, kAllSeals) != 0) return ErrnoError(errno, doing);
   request.verb = static_cast<std::uint16_t>(Verb::kStore);
+  request.numbers[0] = generation;
   ESC_RETURN_IF_ERROR(Call(request, doing));
   return {};
 }
 
-Status KeeperClient::Store(const std::string& volume, std::uint64_t generation,
-                           const UniqueFd& state) {
-  ESC_ASSIGN_OR_RETURN(Message request, VolumeRequest(Verb::kStore, OfVolume(volume)));
-  if (volume.empty()) return InvalidArgument("store the state of a volume: it has no name");
-  request.numbers[0] = generation;
-  return StoreCopy(request, state, "store the state of volume " + volume);
-}
-
-Status KeeperClient::StoreBlob(const std::string& name, const UniqueFd& state) {
-  Message request = NewMessage(Verb::kStore);
-  ESC_RETURN_IF_ERROR(SetText(request, name));
-  return StoreCopy(request, state, "store \"" + name + "\" with the keeper");
-}
-
-Status KeeperClient::DropBlob(const std::string& name) {
-  Message request = NewMessage(Verb::kDropBlob);
-  ESC_RETURN_IF_ERROR(SetText(request, name));
-  ESC_RETURN_IF_ERROR(Call(request, "drop \"" + name + "\" from the keeper"));
-  return {};
-}
-
-Status KeeperClient::Rotate(const Rotation& rotation, std::chrono::milliseconds timeout) {
-  ESC_ASSIGN_OR_RETURN(Message key, VolumeRequest(Verb::kKey, OfVolume(rotation.volume)));
-  for (const bool remove : {false, true}) {
-    key.numbers[0] = remove ? 1 : 0;
-    for (const std::string& name : remove ? rotation.removed_keys : rotation.added_keys) {
-      ESC_RETURN_IF_ERROR(SetText(key, name));
-      ESC_RETURN_IF_ERROR(Call(key, "prepare the rotation of volume " + rotation.volume));
-    }
-  }
-  Message request = NewMessage(Verb::kRotate);
-  Copy(request.volume, sizeof request.volume, key.volume);
-  request.numbers[0] = rotation.old_generation;
-  request.numbers[1] = rotation.new_generation;
-  ESC_RETURN_IF_ERROR(Call(request, timeout, "rotate volume " + rotation.volume));
+Status KeeperClient::Rotate(const std::string& volume, std::uint64_t old_generation,
+                            std::uint64_t new_generation, std::chrono::milliseconds timeout) {
+  ESC_ASSIGN_OR_RETURN(Message request, VolumeRequest(Verb::kRotate, OfVolume(volume)));
+  request.numbers[0] = old_generation;
+  request.numbers[1] = new_generation;
+  ESC_RETURN_IF_ERROR(Call(request, timeout, "rotate volume " + volume));
   return {};
 }
 
@@ -332,19 +300,6 @@ Status KeeperClient::Unmount(const Target& target) {
   ESC_ASSIGN_OR_RETURN(const Message request, VolumeRequest(Verb::kUnmount, target));
   ESC_RETURN_IF_ERROR(Call(request, "unmount volume " + target.volume));
   return {};
-}
-
-Result<std::vector<Target>> KeeperClient::ListStale() {
-  std::vector<Target> targets;
-  Message request = NewMessage(Verb::kStale);
-  while (true) {
-    const Result<Answer> answer = Call(request, "list stale mounts");
-    if (!answer && answer.error().code == Code::kNotFound) return targets;
-    if (!answer) return std::unexpected(answer.error());
-    const Message& m = answer->message;
-    targets.push_back({.volume = "", .pod_uid = m.pod_uid, .volume_name = m.volume_name});
-    ++request.numbers[0];
-  }
 }
 
 Status KeeperClient::Ready() {

@@ -36,16 +36,13 @@ struct KeptVolume {
   Target target;
   std::uint64_t generation = 0;     // as stored last
   std::uint64_t device_number = 0;  // st_dev of its file system (makedev)
+  std::uint64_t rotated = 0;        // new generation of the last Rotate that was done; 0: none
   bool aborted = false;             // by the watchdog: mount it anew
+  bool gone = false;                // its mount is not at the target any more: mount it again
   bool tmpfs = false;
   bool rotating = false;  // a rotation that a predecessor asked for is not done yet
   UniqueFd device;        // /dev/fuse of this connection; none for tmpfs or when aborted
   UniqueFd state;         // the sealed memfd stored last; may be none
-};
-
-struct KeptBlob {
-  std::string name;
-  UniqueFd state;
 };
 
 struct MountedDevice {
@@ -81,8 +78,9 @@ class KeeperClient {
   struct Callbacks {
     // A successor waits: answer what has been read, Drained(), disconnect. 2 s, then SIGKILL.
     std::function<void()> on_drain;
-    // The keeper closed the connection or died. Called once, never after on_drain's successor got
-    // its turn by our own destruction.
+    // The keeper closed the connection, was replaced by a new one, or died: Connect again, whatever
+    // the reason. A new keeper has all that the old one had. Called once, never because of our own
+    // destruction.
     std::function<void()> on_disconnected;
   };
 
@@ -95,10 +93,8 @@ class KeeperClient {
   KeeperClient& operator=(const KeeperClient&) = delete;
   ~KeeperClient();
 
-  // The thread that rotates, as the kernel names it in the requests (fuse_ctx::pid) if the keeper
-  // made the mount in its own pid namespace. Changes when a new keeper takes over.
-  pid_t RotatorThread() const { return rotator_.load(std::memory_order_acquire); }
-  // The agent before this one ended without Drained: requests it read may be unanswered.
+  // The agent before this one ended without Drained: requests it read may be unanswered. Also said
+  // to an agent that comes back after a keeper was replaced, of itself.
   bool PredecessorDied() const { return predecessor_died_; }
   bool Connected() const { return !disconnected_.load(std::memory_order_acquire); }
 
@@ -106,7 +102,8 @@ class KeeperClient {
   // A memfd of kJournalSlots * kJournalSlotSize bytes, to be mapped MAP_SHARED.
   Result<UniqueFd> GetJournal();
   Result<std::vector<KeptVolume>> ListVolumes();
-  Result<std::vector<KeptBlob>> ListBlobs();
+  // Whether anything is mounted at the target; asks nobody who serves it. `volume` is not used.
+  Result<bool> Probe(const Target& target);
 
   // Mounts an empty FUSE connection, or the volume's again, on top of whatever is at the target;
   // nothing happens when the volume is mounted there. `fresh` replaces the volume's connection by a
@@ -123,25 +120,18 @@ class KeeperClient {
   // Keeps a copy of the bytes of `state`, a memfd or other file, for a successor: at most
   // kMaxStateSize. Calls for the same volume must not overlap.
   Status Store(const std::string& volume, std::uint64_t generation, const UniqueFd& state);
-  // The same for what belongs to no volume. At most kMaxBlobs names.
-  Status StoreBlob(const std::string& name, const UniqueFd& state);
-  Status DropBlob(const std::string& name);
 
-  struct Rotation {
-    std::string volume;
-    std::uint64_t old_generation = 0;  // its folder is removed; 0: none
-    std::uint64_t new_generation = 0;
-    std::vector<std::string> added_keys;
-    std::vector<std::string> removed_keys;
-  };
-  // Makes the rotation through the mount, so that watchers see it. The keeper waits for whoever
-  // serves the mount: it must not be the calling thread. One call a volume at a time.
-  Status Rotate(const Rotation& rotation, std::chrono::milliseconds timeout);
+  // Makes the rotation through the mount, so that watchers see it (fuse/keeper/rotation.h). A
+  // process of the keeper does it and waits for whoever serves the mount: any of its requests may
+  // come before this returns, and some after the time is up. OK: ..data leads to the new
+  // generation. The same rotation may be asked for again while it is under way; another is
+  // UNAVAILABLE then.
+  Status Rotate(const std::string& volume, std::uint64_t old_generation,
+                std::uint64_t new_generation, std::chrono::milliseconds timeout);
 
-  // OK when nothing is there. `volume` may be one the keeper does not know if the rest is given.
+  // OK when nothing is there; also for a volume that the keeper does not know. UNAVAILABLE: a mount
+  // of somebody else is left there.
   Status Unmount(const Target& target);
-  // Mounts of ours that belong to no volume of the keeper; unmount them. `volume` is empty.
-  Result<std::vector<Target>> ListStale();
 
   Status Ready();
   Status Drained();
@@ -167,12 +157,10 @@ class KeeperClient {
   Result<Answer> Call(const Message& message, std::string_view doing) {
     return Call(message, timeout_, doing);
   }
-  Status StoreCopy(Message request, const UniqueFd& state, std::string_view doing);
 
   const UniqueFd socket_;
   const Callbacks callbacks_;
   const std::chrono::milliseconds timeout_;
-  std::atomic<pid_t> rotator_{0};
   bool predecessor_died_ = false;  // written before Connect returns
   std::atomic<bool> disconnected_{false};
   std::atomic<bool> closing_{false};
