@@ -36,4 +36,15 @@ struct VolumeSpec {
   mode_t folder_mode = 0755;
 };
 
+// Whether both show the same files with the same bytes, modes and owners, in the same order.
+bool SameContent(const VolumeSpec& a, const VolumeSpec& b);
+
+struct VolumeSize {
+  std::uint64_t bytes = 0;
+  // Files and folders, the root included.
+  std::uint64_t inodes = 0;
+  bool operator==(const VolumeSize&) const = default;
+};
+VolumeSize Measure(const VolumeSpec& spec);
+
 }  // namespace escagent::fuse

@@ -1,10 +1,12 @@
 #include "fuse/fuse_mounter.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "fuse/mount_info.h"
 #include "fuse/mount_ops.h"
 #include "fuse/secret_tree.h"
+#include "fuse/target_folder.h"
 
 namespace escagent::fuse {
 namespace {
@@ -12,6 +14,23 @@ namespace {
 constexpr std::chrono::milliseconds kInitTimeout{5000};
 // Against somebody who mounts as fast as we unmount.
 constexpr int kMaxLayers = 1000;
+
+bool IsDevice(const MountInfo& mount, const DeviceNumber& device) {
+  return mount.device_major == device.major && mount.device_minor == device.minor;
+}
+
+Status UnmountVolume(const std::string& path, const DeviceNumber& device) {
+  ESC_ASSIGN_OR_RETURN(const std::vector<MountInfo> mounts, ReadMountInfo());
+  const std::vector<MountInfo> layers = LayersAt(mounts, path);
+  const bool present = std::ranges::any_of(
+      layers, [&device](const MountInfo& layer) { return IsDevice(layer, device); });
+  if (!present) return {};
+  if (!IsDevice(layers.back(), device)) {
+    return FailedPrecondition("unmount " + path +
+                              ": something else is mounted on top of the volume; unmount that");
+  }
+  return DetachTop(path);
+}
 
 // Serves what is mounted at `path`, up to a MountedVolume.
 Result<std::unique_ptr<MountedVolume>> Serve(std::shared_ptr<ServingThreads> threads,
@@ -21,7 +40,10 @@ Result<std::unique_ptr<MountedVolume>> Serve(std::shared_ptr<ServingThreads> thr
                        Session::Start(std::move(device), std::move(tree), cache, kInitTimeout));
   ESC_ASSIGN_OR_RETURN(const DeviceNumber number, MountedDevice(path));
   ESC_ASSIGN_OR_RETURN(const EventLoop::SessionId id, threads->loop->Add(session));
-  return std::make_unique<FuseVolume>(std::move(threads), std::move(session), id, path, number);
+  FuseVolume::Host host{.rotate = {},
+                        .unmount = [path, number] { return UnmountVolume(path, number); }};
+  return std::make_unique<FuseVolume>(std::move(threads), std::move(session), id,
+                                      "the volume at " + path, std::move(host));
 }
 
 }  // namespace
@@ -45,22 +67,40 @@ Result<std::unique_ptr<MountedVolume>> FuseMounter::Mount(const MountOptions& op
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch());
   ESC_ASSIGN_OR_RETURN(std::unique_ptr<SecretTree> tree,
                        SecretTree::Create(spec, static_cast<std::uint64_t>(seconds.count()), now));
+  ESC_ASSIGN_OR_RETURN(const bool is_mount_point, IsMountPoint(options.mountpoint));
+  ESC_ASSIGN_OR_RETURN(const bool created, CreateTarget(options.mountpoint, is_mount_point));
   ESC_ASSIGN_OR_RETURN(const std::string path, ResolveMountpoint(options.mountpoint));
-  ESC_ASSIGN_OR_RETURN(UniqueFd device, MountFuse(path, options, spec.folder_mode));
+  Result<std::unique_ptr<MountedVolume>> volume = MountAt(path, options, std::move(tree), spec);
+  if (!volume && created) ESC_RETURN_IF_ERROR(RemoveTarget(path));
+  return volume;
+}
 
+Result<std::unique_ptr<MountedVolume>> FuseMounter::MountAt(const std::string& path,
+                                                            const MountOptions& options,
+                                                            std::unique_ptr<SecretTree> tree,
+                                                            const VolumeSpec& spec) {
+  ESC_ASSIGN_OR_RETURN(UniqueFd device, MountFuse(path, options, spec.folder_mode));
   Result<std::unique_ptr<MountedVolume>> volume =
       Serve(threads_, std::move(device), path, options.cache, std::move(tree));
-  if (!volume) {
-    ESC_RETURN_IF_ERROR(DetachTop(path));
-    return std::unexpected(Annotate(std::move(volume).error(), "mount volume at " + path));
-  }
-  return volume;
+  if (volume) return volume;
+  ESC_RETURN_IF_ERROR(DetachTop(path));
+  return std::unexpected(Annotate(std::move(volume).error(), "mount volume at " + path));
 }
 
 Result<bool> FuseMounter::IsMountPoint(const std::string& path) const {
   ESC_ASSIGN_OR_RETURN(const std::string resolved, ResolveMountpoint(path));
   ESC_ASSIGN_OR_RETURN(const std::vector<MountInfo> mounts, ReadMountInfo());
   return !LayersAt(mounts, resolved).empty();
+}
+
+Status FuseMounter::Remove(const std::string&, const std::string& path) {
+  ESC_RETURN_IF_ERROR(UnmountAll(path));
+  return RemoveTarget(path);
+}
+
+Status FuseMounter::Healthy() const {
+  ESC_RETURN_IF_ERROR(OpenFuseDevice());
+  return {};
 }
 
 Status FuseMounter::UnmountAll(const std::string& path) {

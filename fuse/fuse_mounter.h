@@ -37,19 +37,26 @@ class FuseMounter final : public Mounter {
   static Result<std::unique_ptr<FuseMounter>> Create(Options options);
   static Result<std::unique_ptr<FuseMounter>> Create() { return Create(Options()); }
 
-  // Mounts on top of whatever is there, be it a mount that nobody serves. NOT_FOUND when there is
-  // no such folder; INVALID_ARGUMENT for a spec that cannot be shown; nothing stays mounted on an
-  // error.
+  // INVALID_ARGUMENT for a spec that cannot be shown.
   Result<std::unique_ptr<MountedVolume>> Mount(const MountOptions& options,
                                                const VolumeSpec& spec) override;
   Result<bool> IsMountPoint(const std::string& path) const override;
-  Status UnmountAll(const std::string& path) override;
+  Status Remove(const std::string& volume_id, const std::string& path) override;
+  // Whether /dev/fuse can be used.
+  Status Healthy() const override;
+
+  // Remove without removing the folder.
+  Status UnmountAll(const std::string& path);
 
   // Connections that are served now, unmounted ones with open files included.
   std::size_t SessionCount() const { return threads_->loop->SessionCount(); }
 
  private:
   explicit FuseMounter(std::shared_ptr<ServingThreads> threads) : threads_(std::move(threads)) {}
+  Result<std::unique_ptr<MountedVolume>> MountAt(const std::string& path,
+                                                 const MountOptions& options,
+                                                 std::unique_ptr<SecretTree> tree,
+                                                 const VolumeSpec& spec);
 
   const std::shared_ptr<ServingThreads> threads_;
 };

@@ -1,17 +1,29 @@
 #include "fuse/fuse_volume.h"
 
-#include <algorithm>
 #include <utility>
 
-#include "fuse/mount_info.h"
+#include "base/log.h"
 
 namespace escagent::fuse {
 namespace {
 
 using std::chrono::steady_clock;
 
-bool IsDevice(const MountInfo& mount, const DeviceNumber& device) {
-  return mount.device_major == device.major && mount.device_minor == device.minor;
+void MakeCurrent(const FuseVolume::Host& host, Session& session, const std::string& name,
+                 const Rotation& rotation) {
+  if (host.rotate) {
+    if (const Status status = host.rotate(session, rotation); !status) {
+      LogWarning("watchers in the pod do not see this rotation",
+                 {{log_key::kVolume, name}, {log_key::kError, status.error()}});
+    }
+  }
+  session.Tree().Commit();
+  // FinishRotation: with the renames
+}
+
+void TellKernel(Session& session, const Rotation& rotation) {
+  session.Announce(rotation);
+  if (session.Cache() != CacheProfile::kFull) session.Settle(rotation.current->Number());
 }
 
 }  // namespace
@@ -41,12 +53,12 @@ bool FuseVolume::Gate::WaitUntilLeft(steady_clock::time_point deadline) {
 }
 
 FuseVolume::FuseVolume(std::shared_ptr<ServingThreads> threads, std::shared_ptr<Session> session,
-                       EventLoop::SessionId session_id, std::string mountpoint, DeviceNumber device)
+                       EventLoop::SessionId session_id, std::string name, Host host)
     : threads_(std::move(threads)),
       session_(std::move(session)),
       session_id_(session_id),
-      mountpoint_(std::move(mountpoint)),
-      device_(device) {}
+      name_(std::move(name)),
+      host_(std::move(host)) {}
 
 FuseVolume::~FuseVolume() {
   // After Unmount the loop serves on until the last open file is closed.
@@ -57,57 +69,68 @@ Status FuseVolume::Publish(const VolumeSpec& spec) {
   const auto deadline = steady_clock::now() + threads_->publish_timeout;
   const auto late = [this] {
     return MakeError(Code::kDeadlineExceeded,
-                     "publish to the volume at " + mountpoint_ +
+                     "publish to " + name_ +
                          ": the kernel did not take the change in time; it shows when its caches "
                          "expire");
   };
   if (!gate_->Enter(deadline)) return late();
 
   Result<std::optional<Rotation>> rotation =
-      session_->Tree().Publish(spec, std::chrono::system_clock::now());
+      session_->Tree().Prepare(spec, std::chrono::system_clock::now());
   if (!rotation || !*rotation) {
     gate_->Leave();
     if (!rotation) {
-      return std::unexpected(
-          Annotate(std::move(rotation).error(), "publish to the volume at " + mountpoint_));
+      return std::unexpected(Annotate(std::move(rotation).error(), "publish to " + name_));
     }
     return {};
   }
-  const bool is_full = session_->Cache() == CacheProfile::kFull;
-  const std::uint64_t number = (*rotation)->current->Number();
-  threads_->notifier->Post(steady_clock::now(), [session = session_, gate = gate_,
-                                                 made = **std::move(rotation), is_full, number] {
-    session->Announce(made);
-    if (!is_full) session->Settle(number);
-    gate->Leave();
-  });
-  // Weak: a connection whose volume is gone must not be kept open until then.
-  threads_->notifier->Post(steady_clock::now() + threads_->grace,
-                           [weak = std::weak_ptr<Session>(session_), is_full, number] {
-                             const std::shared_ptr<Session> session = weak.lock();
-                             if (session == nullptr) return;
-                             // In full nobody tells us of open files: until now, who was reading
-                             // one had time to finish.
-                             if (is_full) session->Settle(number);
-                             session->Tree().Expire(number);
+  MakeCurrent(host_, *session_, name_, **rotation);
+  ExpireLater((*rotation)->current->Number());
+  threads_->notifier->Post(steady_clock::now(),
+                           [session = session_, gate = gate_, made = **std::move(rotation)] {
+                             TellKernel(*session, made);
+                             gate->Leave();
                            });
   if (!gate_->WaitUntilLeft(deadline)) return late();
   return {};
 }
 
+// The older generation is given up some time later. Weak: a connection whose volume is gone must
+// not be kept open until then.
+void FuseVolume::ExpireLater(std::uint64_t number) {
+  threads_->notifier->Post(steady_clock::now() + threads_->grace,
+                           [weak = std::weak_ptr<Session>(session_), number] {
+                             const std::shared_ptr<Session> session = weak.lock();
+                             if (session == nullptr) return;
+                             // In full nobody tells us of open files: until now, who was reading
+                             // one had time to finish.
+                             if (session->Cache() == CacheProfile::kFull) session->Settle(number);
+                             session->Tree().Expire(number);
+                           });
+}
+
+void FuseVolume::FinishInherited(bool watchers_missed_it) {
+  std::optional<Rotation> rotation = session_->Tree().LastRotation();
+  // In the second case somebody has published here already, which does the same.
+  if (!rotation || !gate_->Enter(steady_clock::now())) return;
+  ExpireLater(rotation->current->Number());
+  threads_->notifier->Post(
+      steady_clock::now(), [host = host_, session = session_, gate = gate_, name = name_,
+                            made = *std::move(rotation), watchers_missed_it] {
+        if (watchers_missed_it) MakeCurrent(host, *session, name, made);
+        TellKernel(*session, made);
+        gate->Leave();
+      });
+}
+
+VolumeSize FuseVolume::Size() const {
+  const std::shared_ptr<const Generation> current = session_->Tree().Current();
+  return {.bytes = current->TotalBytes(), .inodes = current->Nodes().size()};
+}
+
 Status FuseVolume::Unmount() {
   if (unmounted_) return {};
-  ESC_ASSIGN_OR_RETURN(const std::vector<MountInfo> mounts, ReadMountInfo());
-  const std::vector<MountInfo> layers = LayersAt(mounts, mountpoint_);
-  const bool present = std::ranges::any_of(
-      layers, [this](const MountInfo& layer) { return IsDevice(layer, device_); });
-  if (present) {
-    if (!IsDevice(layers.back(), device_)) {
-      return FailedPrecondition("unmount " + mountpoint_ +
-                                ": something else is mounted on top of the volume; unmount that");
-    }
-    ESC_RETURN_IF_ERROR(DetachTop(mountpoint_));
-  }
+  ESC_RETURN_IF_ERROR(host_.unmount());
   unmounted_ = true;
   return {};
 }

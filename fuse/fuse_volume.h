@@ -1,13 +1,14 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "base/mutex.h"
 #include "fuse/event_loop.h"
-#include "fuse/mount_ops.h"
 #include "fuse/notifier.h"
 #include "fuse/session.h"
 #include "fuse/volume.h"
@@ -26,8 +27,18 @@ struct ServingThreads {
 // The MountedVolume over a Session. Thread-safe.
 class FuseVolume final : public MountedVolume {
  public:
+  // What is left to whoever mounted it. Both may be called on any thread, one rotation at a time.
+  struct Host {
+    // Called between SecretTree::Prepare and Commit: keeps the prepared generation for a successor
+    // and makes it the current one by a rename through the mount, which watchers see. On failure
+    // the generation becomes the current one all the same, unseen by watchers. May be empty.
+    std::function<Status(const Session& session, const Rotation& rotation)> rotate;
+    std::function<Status()> unmount;
+  };
+
+  // `name` is for messages.
   FuseVolume(std::shared_ptr<ServingThreads> threads, std::shared_ptr<Session> session,
-             EventLoop::SessionId session_id, std::string mountpoint, DeviceNumber device);
+             EventLoop::SessionId session_id, std::string name, Host host);
   FuseVolume(const FuseVolume&) = delete;
   FuseVolume& operator=(const FuseVolume&) = delete;
   ~FuseVolume() override;
@@ -36,9 +47,16 @@ class FuseVolume final : public MountedVolume {
   // not take the news in time (a process of the pod holds the volume's folder up); the new contents
   // are shown all the same, at the latest when the kernel's caches expire.
   Status Publish(const VolumeSpec& spec) override;
+  bool Shows(const VolumeSpec& spec) const override {
+    return session_->Tree().Current()->Shows(spec);
+  }
+  VolumeSize Size() const override;
   // FAILED_PRECONDITION when somebody has mounted something else on top.
   Status Unmount() override;
   bool Healthy() const override { return !session_->Ended(); }
+  // Tells the kernel, in the background, of the rotation that a predecessor made or was making, and
+  // has the host make it (again) when `watchers_missed_it`.
+  void FinishInherited(bool watchers_missed_it);
 
  private:
   // Lets one rotation at a time through; shared with the notifier, which may finish late.
@@ -60,8 +78,10 @@ class FuseVolume final : public MountedVolume {
   const std::shared_ptr<ServingThreads> threads_;
   const std::shared_ptr<Session> session_;
   const EventLoop::SessionId session_id_;
-  const std::string mountpoint_;
-  const DeviceNumber device_;
+  void ExpireLater(std::uint64_t number);
+
+  const std::string name_;
+  const Host host_;
   const std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
   std::atomic<bool> unmounted_{false};
 };

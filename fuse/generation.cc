@@ -158,6 +158,21 @@ bool Generation::ShowsSameAs(const Generation& other) const {
                             });
 }
 
+bool Generation::Shows(const VolumeSpec& spec) const {
+  const Result<Entries> entries = CollectEntries(spec);
+  if (!entries || uid_ != spec.uid || gid_ != spec.gid || folder_mode_ != spec.folder_mode ||
+      entries->size() + 1 != nodes_.size()) {
+    return false;
+  }
+  std::size_t slot = 0;
+  return std::ranges::all_of(*entries, [this, &slot](const auto& entry) {
+    const GenerationNode& node = nodes_[++slot];
+    const auto& [path, file] = entry;
+    if (path != paths_[slot] || node.is_folder != (file == nullptr)) return false;
+    return file == nullptr || (file->mode == node.mode && node.content->Equals(*file->content));
+  });
+}
+
 VolumeSpec Generation::ToSpec() const {
   VolumeSpec spec;
   spec.uid = uid_;

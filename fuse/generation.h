@@ -65,6 +65,7 @@ class Generation {
   std::uint64_t TotalBytes() const { return total_bytes_; }
   // Whether both show the same: paths, modes, owners and contents.
   bool ShowsSameAs(const Generation& other) const;
+  bool Shows(const VolumeSpec& spec) const;
 
   // The input of this generation again, sorted by path: with NameTable::Paths() and the number all
   // that a successor needs to build an equal one.

@@ -80,8 +80,9 @@ class Session {
     ESC_ASSIGN_OR_RETURN(const cache::Subscription subscription, cache.Subscribe(request));
     shown_ = subscription.Status().snapshot;
     ESC_ASSIGN_OR_RETURN(const fuse::VolumeSpec spec, volume::Render(shown_, attributes_));
-    const fuse::MountOptions options{
-        .mountpoint = folder_, .cache = attributes_.cache, .selinux_context = ""};
+    fuse::MountOptions options;
+    options.mountpoint = folder_;
+    options.cache = attributes_.cache;
     ESC_ASSIGN_OR_RETURN(const auto mounted, mounter.Mount(options, spec));
     Print("mounted " + CountedFiles(spec) + Revision(subscription) + " at " + folder_ +
           "; looking for changes every " + FormatDuration(*request.interval) +

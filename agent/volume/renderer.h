@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <memory>
 
 #include "agent/cache/snapshot.h"
@@ -31,15 +30,5 @@ Result<fuse::VolumeSpec> Render(const std::shared_ptr<const cache::Snapshot>& sn
 
 // What an optional volume shows as long as there are no values.
 fuse::VolumeSpec EmptySpec(const VolumeAttributes& attributes);
-
-// Whether both show the same files with the same bytes, modes and owners.
-bool SameContent(const fuse::VolumeSpec& a, const fuse::VolumeSpec& b);
-
-struct SpecSize {
-  std::int64_t bytes = 0;
-  // Files and folders, the root included.
-  std::int64_t inodes = 0;
-};
-SpecSize Measure(const fuse::VolumeSpec& spec);
 
 }  // namespace escagent::volume

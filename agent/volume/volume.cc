@@ -72,6 +72,11 @@ std::optional<Clock::TimePoint> Volume::NextTry() const {
   return next_try_;
 }
 
+SourceName Volume::GetSourceName() const {
+  MutexLock lock(mutex_);
+  return source_name_;
+}
+
 Result<Volume::Rendering> Volume::Prepare() const {
   std::shared_ptr<const cache::Snapshot> newest;
   std::shared_ptr<const cache::Snapshot> shown;
@@ -81,7 +86,13 @@ Result<Volume::Rendering> Volume::Prepare() const {
     shown = shown_;
   }
   if (newest == nullptr) newest = shown;
-  if (newest == nullptr) return Rendering{nullptr, EmptySpec(identity_.attributes)};
+  if (newest == nullptr && identity_.attributes.optional) {
+    return Rendering{nullptr, EmptySpec(identity_.attributes)};
+  }
+  if (newest == nullptr) {
+    return Unavailable("volume " + identity_.volume_id +
+                       ": its environment has not been opened since the agent's start; try again");
+  }
   Result<fuse::VolumeSpec> spec = Render(newest, identity_.attributes);
   if (!spec && shown != nullptr && shown != newest) {
     newest = shown;
@@ -91,14 +102,13 @@ Result<Volume::Rendering> Volume::Prepare() const {
   return Rendering{std::move(newest), *std::move(spec)};
 }
 
-void Volume::SetMounted(std::unique_ptr<fuse::MountedVolume> mount, Rendering rendering) {
-  const SpecSize size = Measure(rendering.spec);
+void Volume::SetMounted(std::unique_ptr<fuse::MountedVolume> mount,
+                        std::shared_ptr<const cache::Snapshot> shown, Clock::WallTime mounted_at) {
   std::shared_ptr<fuse::MountedVolume> former = std::move(mount);
   MutexLock lock(mutex_);
   std::swap(mount_, former);
-  mounted_at_ = clock_.WallNow();
-  shown_ = std::move(rendering.snapshot);
-  size_ = size;
+  mounted_at_ = mounted_at;
+  shown_ = std::move(shown);
   ++generation_;
   render_failure_.reset();
 }
@@ -122,12 +132,6 @@ void Volume::Refresh() {
   }
 }
 
-Result<fuse::VolumeSpec> Volume::RenderShown(
-    const std::shared_ptr<const cache::Snapshot>& shown) const {
-  if (shown == nullptr) return EmptySpec(identity_.attributes);
-  return Render(shown, identity_.attributes);
-}
-
 void Volume::RefreshOnce() {
   std::shared_ptr<fuse::MountedVolume> mount;
   std::shared_ptr<const cache::Snapshot> newest;
@@ -146,14 +150,12 @@ void Volume::RefreshOnce() {
   Result<fuse::VolumeSpec> spec = Render(newest, identity_.attributes);
   if (!spec) return RecordRefresh(std::unexpected(std::move(spec).error()), Since(start, clock_));
   // Somewhere else in the environment something changed: nobody's watcher need hear of it.
-  const Result<fuse::VolumeSpec> old_spec = RenderShown(shown);
-  const bool same = old_spec && SameContent(*old_spec, *spec);
+  const bool same = mount->Shows(*spec);
   if (!same) {
     if (Status published = mount->Publish(*spec); !published) {
       return RecordRefresh(published, Since(start, clock_));
     }
   }
-  const SpecSize size = Measure(*spec);
   {
     MutexLock lock(mutex_);
     if (mount_ != mount) {
@@ -162,7 +164,6 @@ void Volume::RefreshOnce() {
       return;
     }
     shown_ = std::move(newest);
-    size_ = size;
     if (same) {
       render_failure_.reset();
       return;
@@ -275,11 +276,16 @@ csi::VolumeStats Volume::GetStats(std::chrono::milliseconds max_stale) const {
   const bool served = Served();
   csi::VolumeStats stats;
   Health health;
+  std::shared_ptr<fuse::MountedVolume> mount;
   {
     MutexLock lock(mutex_);
-    stats.used_bytes = size_.bytes;
-    stats.used_inodes = size_.inodes;
+    mount = mount_;
     health = GetHealth();
+  }
+  if (mount != nullptr) {
+    const fuse::VolumeSize size = mount->Size();
+    stats.used_bytes = static_cast<std::int64_t>(size.bytes);
+    stats.used_inodes = static_cast<std::int64_t>(size.inodes);
   }
   stats.total_bytes = stats.used_bytes;
   stats.total_inodes = stats.used_inodes;

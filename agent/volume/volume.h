@@ -2,9 +2,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/cache/environment_cache.h"
 #include "agent/cache/snapshot.h"
@@ -27,6 +29,13 @@ struct VolumeIdentity {
   csi::PodInfo pod;
   VolumeAttributes attributes;
   std::string selinux_context;
+  // What the last two were read from.
+  struct Requested {
+    std::map<std::string, std::string> attributes;
+    std::string volume_mount_group;
+    std::vector<std::string> mount_flags;
+  };
+  Requested requested;
 };
 
 // Where a volume's values come from, for people.
@@ -64,6 +73,7 @@ class Volume {
   // Whether the values come from this environment and identity already.
   bool ComesFrom(const cache::EnvironmentKey& key) const EXCLUDES(mutex_);
   bool HasSource() const EXCLUDES(mutex_);
+  SourceName GetSourceName() const EXCLUDES(mutex_);
 
   // The store or its environment cannot be used, or (no error) an optional volume's environment is
   // not there yet: remembered for the condition, and for when to try again. The values shown stay.
@@ -75,11 +85,14 @@ class Volume {
   std::optional<Clock::TimePoint> NextTry() const EXCLUDES(mutex_);
 
   // What to mount now: of the newest snapshot, or, when that cannot be shown but another one is
-  // being shown, of that one.
+  // being shown, of that one. UNAVAILABLE when there is neither yet, for a restored volume.
   Result<Rendering> Prepare() const EXCLUDES(mutex_);
-  // The volume is mounted (again) and shows `rendering`. A mount from before is not served any more
-  // from here, but stays mounted below the new one.
-  void SetMounted(std::unique_ptr<fuse::MountedVolume> mount, Rendering rendering) EXCLUDES(mutex_);
+  // The volume is mounted (again) and shows `shown`; null for the empty tree, or what an agent
+  // before this one showed. A mount from before is not served any more from here, but stays mounted
+  // below the new one.
+  void SetMounted(std::unique_ptr<fuse::MountedVolume> mount,
+                  std::shared_ptr<const cache::Snapshot> shown, Clock::WallTime mounted_at)
+      EXCLUDES(mutex_);
   // Shows the newest snapshot, if it is another one than what is shown and looks different. On
   // failure what is shown stays. Concurrent calls end at once; the one under way does their work.
   void Refresh() EXCLUDES(mutex_);
@@ -95,8 +108,6 @@ class Volume {
 
  private:
   void RefreshOnce() EXCLUDES(mutex_);
-  // What is shown now, rendered once more.
-  Result<fuse::VolumeSpec> RenderShown(const std::shared_ptr<const cache::Snapshot>& shown) const;
   void RecordRefresh(const Status& status, std::chrono::milliseconds duration) EXCLUDES(mutex_);
   Health GetHealth() const REQUIRES(mutex_);
 
@@ -116,7 +127,6 @@ class Volume {
   std::shared_ptr<fuse::MountedVolume> mount_ GUARDED_BY(mutex_);
   Clock::WallTime mounted_at_ GUARDED_BY(mutex_);
   std::shared_ptr<const cache::Snapshot> shown_ GUARDED_BY(mutex_);
-  SpecSize size_ GUARDED_BY(mutex_);
   std::uint64_t generation_ GUARDED_BY(mutex_) = 0;
   std::optional<Failure> render_failure_ GUARDED_BY(mutex_);
   bool refreshing_ GUARDED_BY(mutex_) = false;

@@ -23,7 +23,7 @@ constexpr std::array<std::string_view, 16> kKnown = {"secretStore", "clusterSecr
                                                      "backend",     "environment",
                                                      "auth",        "mirrorTo"};
 // Kept out of suggestions: a slip of the keyboard should not lead to what is refused anyway.
-constexpr std::size_t kSuggested = 12;
+constexpr std::size_t kSuggested = 13;
 
 constexpr std::array<std::pair<std::string_view, Format>, 5> kFormats = {
     {{"files", Format::kFiles},
@@ -36,6 +36,9 @@ constexpr std::array<std::pair<std::string_view, fuse::CacheProfile>, 3> kCacheP
     {{"none", fuse::CacheProfile::kNone},
      {"page", fuse::CacheProfile::kPage},
      {"full", fuse::CacheProfile::kFull}}};
+
+constexpr std::array<std::pair<std::string_view, fuse::Backend>, 2> kBackends = {
+    {{"fuse", fuse::Backend::kFuse}, {"tmpfs", fuse::Backend::kTmpfs}}};
 
 std::string DefaultFileName(Format format) {
   switch (format) {
@@ -65,6 +68,7 @@ class Reader {
     ReadContent();
     ReadOwnership();
     ReadRefresh();
+    ReadBackend();
     if (errors_.empty()) {
       SetFolderMode();
       return std::move(result_);
@@ -96,12 +100,6 @@ class Reader {
       if (name == "environment" || name == "auth" || name == "mirrorTo") {
         errors_.push_back(name + ": not supported by this version yet; use secretStore or " +
                           "clusterSecretStore");
-      } else if (name == "backend") {
-        if (value == "tmpfs") {
-          errors_.emplace_back("backend: tmpfs is not supported by this version yet; use fuse");
-        } else if (value != "fuse") {
-          errors_.push_back("backend: must be fuse" + GotForMessage(value));
-        }
       } else if (std::find(kKnown.begin(), kKnown.end(), name) == kKnown.end()) {
         const std::span<const std::string_view> suggested(kKnown.data(), kSuggested);
         errors_.push_back("unknown attribute " + QuoteForMessage(name) +
@@ -183,9 +181,22 @@ class Reader {
     if (const std::string* const optional = Find("optional")) {
       result_.optional = Take(ParseBool(*optional, "optional")).value_or(false);
     }
+  }
+
+  void ReadBackend() {
+    if (const std::string* const backend = Find("backend")) {
+      result_.backend = Take(ParseChoice<fuse::Backend>(*backend, "backend", kBackends))
+                            .value_or(fuse::Backend::kFuse);
+    }
     if (const std::string* const cache = Find("cache")) {
       result_.cache = Take(ParseChoice<fuse::CacheProfile>(*cache, "cache", kCacheProfiles))
                           .value_or(fuse::CacheProfile::kPage);
+      if (result_.backend == fuse::Backend::kTmpfs) {
+        errors_.emplace_back(
+            "cache: only with backend fuse; pods read a tmpfs without an agent in between that "
+            "could "
+            "be asked");
+      }
     }
   }
 

@@ -56,6 +56,8 @@ struct VolumeAttributes {
   gid_t gid = 0;
   std::optional<std::chrono::milliseconds> refresh_interval;
   bool optional = false;
+  fuse::Backend backend = fuse::Backend::kFuse;
+  // Of no meaning with Backend::kTmpfs.
   fuse::CacheProfile cache = fuse::CacheProfile::kPage;
 
   bool operator==(const VolumeAttributes&) const = default;

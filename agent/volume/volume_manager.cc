@@ -1,16 +1,13 @@
 #include "agent/volume/volume_manager.h"
 
-#include <fcntl.h>
-
-#include <cerrno>
 #include <chrono>
 #include <map>
 #include <string_view>
 #include <utility>
 
-#include "agent/volume/target_folder.h"
+#include "agent/volume/target_path.h"
+#include "agent/volume/volume_record.h"
 #include "base/log.h"
-#include "base/unique_fd.h"
 
 namespace escagent::volume {
 namespace {
@@ -41,6 +38,9 @@ Result<VolumeIdentity> ReadRequest(const csi::PublishRequest& request) {
   identity.volume_id = request.volume_id;
   identity.target = request.target_path;
   identity.pod = request.pod;
+  identity.requested = {.attributes = request.attributes,
+                        .volume_mount_group = request.volume_mount_group,
+                        .mount_flags = request.mount_flags};
   return identity;
 }
 
@@ -134,10 +134,13 @@ Status VolumeManager::PublishNew(VolumeIdentity identity, Clock::TimePoint asked
       std::move(identity), SourceName{source.store_name, source.key.ref.ToString()}, clock_,
       options_.observer);
   ESC_RETURN_IF_ERROR(SubscribeNew(*volume, source, asked_at));
-  ESC_ASSIGN_OR_RETURN(const bool created, MountVolume(*volume, is_mount_point));
+  ESC_RETURN_IF_ERROR(MountVolume(*volume));
   if (Status registered = Register(volume); !registered) {
     LogFailedUndo(volume->Unmount(), volume->identity());
-    if (created) LogFailedUndo(RemoveTarget(volume->identity().target), volume->identity());
+    if (!is_mount_point) {
+      const VolumeIdentity& mounted = volume->identity();
+      LogFailedUndo(mounter_.Remove(mounted.volume_id, mounted.target), mounted);
+    }
     return registered;
   }
   // For what changed between the rendering and here, when the callback had no mount to show it.
@@ -150,8 +153,7 @@ Status VolumeManager::Republish(Volume& volume, const VolumeIdentity& wanted) {
   ESC_RETURN_IF_ERROR(CheckSameRequest(volume.identity(), wanted));
   if (!volume.Served()) {
     const Clock::TimePoint start = clock_.Now();
-    Result<bool> mounted = MountVolume(volume, /*is_mount_point=*/true);
-    const Status status = mounted ? Status() : std::unexpected(std::move(mounted).error());
+    const Status status = MountVolume(volume);
     Observe(VolumeEvent::Kind::kRestack, wanted.volume_id, status, start);
     if (!status) return std::unexpected(ForRepair(status.error()));
     volume.Refresh();
@@ -176,21 +178,20 @@ Status VolumeManager::SubscribeNew(Volume& volume, const VolumeSource& source,
   return {};
 }
 
-Result<bool> VolumeManager::MountVolume(Volume& volume, bool is_mount_point) {
+Status VolumeManager::MountVolume(Volume& volume) {
   const VolumeIdentity& identity = volume.identity();
   ESC_ASSIGN_OR_RETURN(Volume::Rendering rendering, volume.Prepare());
-  ESC_ASSIGN_OR_RETURN(const bool created, CreateTarget(identity.target, is_mount_point));
+  const Clock::WallTime now = clock_.WallNow();
   fuse::MountOptions options;
+  options.volume_id = identity.volume_id;
   options.mountpoint = identity.target;
+  options.backend = identity.attributes.backend;
   options.cache = identity.attributes.cache;
   options.selinux_context = identity.selinux_context;
-  auto mount = mounter_.Mount(options, rendering.spec);
-  if (!mount) {
-    if (created) LogFailedUndo(RemoveTarget(identity.target), identity);
-    return std::unexpected(std::move(mount).error());
-  }
-  volume.SetMounted(*std::move(mount), std::move(rendering));
-  return created;
+  options.metadata = EncodeRecord(identity, volume.GetSourceName(), now);
+  ESC_ASSIGN_OR_RETURN(auto mount, mounter_.Mount(options, rendering.spec));
+  volume.SetMounted(std::move(mount), std::move(rendering.snapshot), now);
+  return {};
 }
 
 Status VolumeManager::Unpublish(const std::string& volume_id, const std::string& target_path) {
@@ -211,9 +212,8 @@ Status VolumeManager::DoUnpublish(const std::string& volume_id, const std::strin
   // At another path: that one stays.
   if (volume != nullptr && volume->identity().target != target) volume = nullptr;
   // Everything first, since the volume by itself refuses when somebody has mounted over it.
-  ESC_RETURN_IF_ERROR(mounter_.UnmountAll(target));
+  ESC_RETURN_IF_ERROR(mounter_.Remove(volume_id, target));
   if (volume != nullptr) ESC_RETURN_IF_ERROR(volume->Unmount());
-  ESC_RETURN_IF_ERROR(RemoveTarget(target));
   if (volume == nullptr) return {};
   {
     MutexLock lock(mutex_);
@@ -238,13 +238,28 @@ Result<csi::VolumeStats> VolumeManager::Stats(const std::string& volume_id,
   return stats;
 }
 
-Status VolumeManager::Healthy() {
-  const UniqueFd device(open(options_.fuse_device.c_str(), O_RDWR | O_CLOEXEC));
-  if (device) return {};
-  const int error = errno;
-  return FailedPrecondition(
-      ErrnoError(error, "open " + options_.fuse_device).error().message +
-      "; volumes cannot be served without it: load the fuse module, give the container the device");
+Status VolumeManager::Healthy() { return mounter_.Healthy(); }
+
+void VolumeManager::Restore(std::vector<fuse::RestoredVolume> restored) {
+  for (fuse::RestoredVolume& one : restored) {
+    Result<VolumeRecord> record = DecodeRecord(one.metadata);
+    Result<VolumeIdentity> identity = record ? ReadRequest(record->request)
+                                             : Result<VolumeIdentity>(std::unexpected(record.error()));
+    if (!identity) {
+      LogError("volume of a former agent is served as it is, but not refreshed",
+               {{log_key::kError, identity.error()}});
+      MutexLock lock(mutex_);
+      unmanaged_.push_back(std::move(one.volume));
+      continue;
+    }
+    const auto volume = std::make_shared<Volume>(*std::move(identity), std::move(record->source),
+                                                 clock_, options_.observer);
+    volume->SetMounted(std::move(one.volume), nullptr, record->mounted_at);
+    volume->RetryAt(clock_.Now(), std::nullopt);
+    MutexLock lock(mutex_);
+    volumes_.emplace(volume->identity().volume_id, volume);
+  }
+  reconciler_.Wake();
 }
 
 void VolumeManager::Reconcile() {
@@ -263,11 +278,13 @@ std::vector<VolumeStatus> VolumeManager::List() const {
 
 void VolumeManager::Shutdown() {
   std::map<std::string, VolumePointer> volumes;
+  std::vector<std::unique_ptr<fuse::MountedVolume>> unmanaged;
   {
     MutexLock lock(mutex_);
     // With the lock, so that no volume is registered afterwards.
     stop_.request_stop();
     std::swap(volumes, volumes_);
+    std::swap(unmanaged, unmanaged_);
   }
   reconciler_.Stop();
   for (const auto& [id, volume] : volumes) volume->Stop();

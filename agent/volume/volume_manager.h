@@ -49,8 +49,6 @@ class VolumeManager final : public csi::VolumeService {
     std::chrono::milliseconds retry_interval{10000};
     // How long a second operation on a volume waits for the first one, in real time.
     std::chrono::milliseconds patience{1000};
-    // Without it no volume can be served.
-    std::string fuse_device = "/dev/fuse";
     // May be empty.
     VolumeObserver observer;
   };
@@ -68,6 +66,10 @@ class VolumeManager final : public csi::VolumeService {
   Result<csi::VolumeStats> Stats(const std::string& volume_id,
                                  const std::string& volume_path) override EXCLUDES(mutex_);
   Status Healthy() override;
+
+  // Takes over volumes that an agent before this one had mounted, as they are; what their stores
+  // and ESC say is asked in the background. Before the first other call.
+  void Restore(std::vector<fuse::RestoredVolume> restored) EXCLUDES(mutex_);
 
   // Asks every volume's store again, on the calling thread, and subscribes anew where the answer
   // changed. For when store or token files changed, and now and then.
@@ -91,9 +93,7 @@ class VolumeManager final : public csi::VolumeService {
   Status Republish(Volume& volume, const VolumeIdentity& wanted);
   // Subscribes the volume; OK without a subscription when it is optional and there is nothing yet.
   Status SubscribeNew(Volume& volume, const VolumeSource& source, Clock::TimePoint asked_at) const;
-  // Creates the target folder and mounts the volume there; removes the folder again when that
-  // fails. The result is whether the folder was created.
-  Result<bool> MountVolume(Volume& volume, bool is_mount_point);
+  Status MountVolume(Volume& volume);
   Status DoUnpublish(const std::string& volume_id, const std::string& target) EXCLUDES(mutex_);
 
   VolumePointer Find(const std::string& volume_id) const EXCLUDES(mutex_);
@@ -119,6 +119,8 @@ class VolumeManager final : public csi::VolumeService {
 
   mutable Mutex mutex_;
   std::map<std::string, VolumePointer> volumes_ GUARDED_BY(mutex_);
+  // Restored ones of which this version does not understand what they are. They go on being served.
+  std::vector<std::unique_ptr<fuse::MountedVolume>> unmanaged_ GUARDED_BY(mutex_);
   // When volumes were unpublished lately.
   std::map<std::string, Clock::TimePoint> unpublished_ GUARDED_BY(mutex_);
 

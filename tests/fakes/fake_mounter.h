@@ -9,6 +9,7 @@
 
 #include "base/mutex.h"
 #include "base/result.h"
+#include "fuse/target_folder.h"
 #include "fuse/volume.h"
 
 namespace escagent::testing {
@@ -29,7 +30,7 @@ struct FakeMount {
   }
 };
 
-// A Mounter in memory. Does not check mountpoints or paths; failures are injected. Thread-safe.
+// A Mounter in memory, but for the folders that are mounted on. Failures are injected. Thread-safe.
 // The volumes it gives out may outlive it.
 class FakeMounter final : public fuse::Mounter {
  public:
@@ -38,8 +39,13 @@ class FakeMounter final : public fuse::Mounter {
   Result<std::unique_ptr<fuse::MountedVolume>> Mount(const fuse::MountOptions& options,
                                                      const fuse::VolumeSpec& spec) override {
     MutexLock lock(state_->mutex);
+    const bool mounted = state_->layers.contains(options.mountpoint);
+    ESC_ASSIGN_OR_RETURN(const bool created, fuse::CreateTarget(options.mountpoint, mounted));
     ++state_->mount_calls;
-    if (state_->mount_error) return std::unexpected(*state_->mount_error);
+    if (state_->mount_error) {
+      if (created) ESC_RETURN_IF_ERROR(fuse::RemoveTarget(options.mountpoint));
+      return std::unexpected(*state_->mount_error);
+    }
     state_->layers[options.mountpoint].push_back(std::make_shared<FakeMount>(
         FakeMount{.options = options, .specs = {spec}, .healthy = true}));
     return std::make_unique<Volume>(state_, options.mountpoint,
@@ -51,11 +57,25 @@ class FakeMounter final : public fuse::Mounter {
     return state_->layers.contains(path);
   }
 
-  Status UnmountAll(const std::string& path) override {
+  Status Remove(const std::string&, const std::string& path) override {
     MutexLock lock(state_->mutex);
     if (state_->unmount_error) return std::unexpected(*state_->unmount_error);
     state_->layers.erase(path);
+    return fuse::RemoveTarget(path);
+  }
+  Status Healthy() const override {
+    MutexLock lock(state_->mutex);
+    if (state_->health_error) return std::unexpected(*state_->health_error);
     return {};
+  }
+
+  // What a successor's Mounter restores of the topmost mount at `path`.
+  fuse::RestoredVolume Restore(const std::string& path) {
+    MutexLock lock(state_->mutex);
+    const std::shared_ptr<FakeMount>& mount = state_->layers.at(path).back();
+    mount->healthy = true;
+    return {.metadata = mount->options.metadata,
+            .volume = std::make_unique<Volume>(state_, path, mount)};
   }
 
   // The topmost mount at `path`, as a copy; nothing when nothing is mounted there.
@@ -88,6 +108,10 @@ class FakeMounter final : public fuse::Mounter {
     MutexLock lock(state_->mutex);
     state_->publish_error = std::move(error);
   }
+  void FailHealth(std::optional<Error> error) {
+    MutexLock lock(state_->mutex);
+    state_->health_error = std::move(error);
+  }
   void FailUnmount(std::optional<Error> error) {
     MutexLock lock(state_->mutex);
     state_->unmount_error = std::move(error);
@@ -115,6 +139,7 @@ class FakeMounter final : public fuse::Mounter {
     std::optional<Error> mount_error GUARDED_BY(mutex);
     std::optional<Error> publish_error GUARDED_BY(mutex);
     std::optional<Error> unmount_error GUARDED_BY(mutex);
+    std::optional<Error> health_error GUARDED_BY(mutex);
   };
 
   class Volume final : public fuse::MountedVolume {
@@ -127,6 +152,14 @@ class FakeMounter final : public fuse::Mounter {
       if (state_->publish_error) return std::unexpected(*state_->publish_error);
       mount_->specs.push_back(spec);
       return {};
+    }
+    bool Shows(const fuse::VolumeSpec& spec) const override {
+      MutexLock lock(state_->mutex);
+      return fuse::SameContent(mount_->specs.back(), spec);
+    }
+    fuse::VolumeSize Size() const override {
+      MutexLock lock(state_->mutex);
+      return fuse::Measure(mount_->specs.back());
     }
     Status Unmount() override {
       MutexLock lock(state_->mutex);

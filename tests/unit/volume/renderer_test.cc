@@ -250,21 +250,21 @@ TEST(SameContentTest, ComparesNamesBytesModesAndOwners) {
     return *RenderJsonText(json, std::move(attributes));
   };
   const auto base = render(R"({"a": "1", "b": {}})", {});
-  EXPECT_TRUE(SameContent(base, render(R"({"a": "1", "b": {}})", {})));
-  EXPECT_FALSE(SameContent(base, render(R"({"a": "2", "b": {}})", {})));
-  EXPECT_FALSE(SameContent(base, render(R"({"a": "1"})", {})));
-  EXPECT_FALSE(SameContent(base, render(R"({"a": "1", "b": {}, "c": ""})", {})));
-  EXPECT_FALSE(SameContent(base, render(R"({"a": "1", "c": {}})", {})));
-  EXPECT_FALSE(SameContent(base, render(R"({"a": "1", "b": {}})", {{"mode", "0440"}})));
-  EXPECT_FALSE(SameContent(base, render(R"({"a": "1", "b": {}})", {{"uid", "1"}})));
+  EXPECT_TRUE(fuse::SameContent(base, render(R"({"a": "1", "b": {}})", {})));
+  EXPECT_FALSE(fuse::SameContent(base, render(R"({"a": "2", "b": {}})", {})));
+  EXPECT_FALSE(fuse::SameContent(base, render(R"({"a": "1"})", {})));
+  EXPECT_FALSE(fuse::SameContent(base, render(R"({"a": "1", "b": {}, "c": ""})", {})));
+  EXPECT_FALSE(fuse::SameContent(base, render(R"({"a": "1", "c": {}})", {})));
+  EXPECT_FALSE(fuse::SameContent(base, render(R"({"a": "1", "b": {}})", {{"mode", "0440"}})));
+  EXPECT_FALSE(fuse::SameContent(base, render(R"({"a": "1", "b": {}})", {{"uid", "1"}})));
 }
 
 TEST(MeasureTest, CountsBytesFilesAndFolders) {
   const auto spec = RenderJsonText(R"({"a": "123", "d": {"e": {"f": "45"}, "g": {}}})", {});
   ASSERT_TRUE(spec);
-  const SpecSize size = Measure(*spec);
-  EXPECT_EQ(size.bytes, 5);
-  EXPECT_EQ(size.inodes, 6);  // root, a, d, d/e, d/e/f, d/g
+  const fuse::VolumeSize size = fuse::Measure(*spec);
+  EXPECT_EQ(size.bytes, 5u);
+  EXPECT_EQ(size.inodes, 6u);  // root, a, d, d/e, d/e/f, d/g
 }
 
 }  // namespace

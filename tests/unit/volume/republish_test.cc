@@ -138,7 +138,7 @@ TEST_F(RepublishTest, StatsAreOfThePublishedPathOnly) {
     EXPECT_EQ(missing.error().code, Code::kNotFound);
   }
 
-  ASSERT_TRUE(mounter_.UnmountAll(Target()));
+  ASSERT_TRUE(mounter_.Remove("csi-1", Target()));
   EXPECT_TRUE(StatsOf("csi-1").abnormal);
   EXPECT_THAT(StatsOf("csi-1").condition, Not(HasSubstr(kCanary)));
 }

@@ -33,6 +33,7 @@ TEST(VolumeAttributesTest, DefaultsAreTheWholeEnvironmentAsWorldReadableFiles) {
   EXPECT_EQ(attributes->gid, 0U);
   EXPECT_FALSE(attributes->refresh_interval);
   EXPECT_FALSE(attributes->optional);
+  EXPECT_EQ(attributes->backend, fuse::Backend::kFuse);
   EXPECT_EQ(attributes->cache, fuse::CacheProfile::kPage);
 }
 
@@ -65,6 +66,13 @@ TEST(VolumeAttributesTest, ReadsEveryAttribute) {
   EXPECT_EQ(attributes->refresh_interval, std::chrono::seconds(90));
   EXPECT_TRUE(attributes->optional);
   EXPECT_EQ(attributes->cache, fuse::CacheProfile::kFull);
+  EXPECT_EQ(attributes->backend, fuse::Backend::kFuse);
+}
+
+TEST(VolumeAttributesTest, BackendTmpfs) {
+  const auto attributes = ParseVolumeAttributes(With({{"backend", "tmpfs"}}), "");
+  ASSERT_TRUE(attributes) << attributes.error().message;
+  EXPECT_EQ(attributes->backend, fuse::Backend::kTmpfs);
 }
 
 TEST(VolumeAttributesTest, SingleFileFormatsHaveDefaultNames) {
@@ -230,8 +238,14 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"interval negative", With({{"refreshInterval", "-10s"}}), {"refreshInterval:"}},
         BadInput{"optional", With({{"optional", "yes"}}), {"optional:", "true, false"}},
         BadInput{"cache", With({{"cache", "all"}}), {"cache:", "none, page, full"}},
-        BadInput{"backend tmpfs", With({{"backend", "tmpfs"}}), {"backend:", "not supported"}},
-        BadInput{"backend other", With({{"backend", "nfs"}}), {"backend:", "fuse"}},
+        BadInput{"backend", With({{"backend", "nfs"}}), {"backend:", "fuse, tmpfs", "nfs"}},
+        BadInput{"backend empty", With({{"backend", ""}}), {"backend:", "fuse, tmpfs"}},
+        BadInput{"cache with tmpfs",
+                 With({{"backend", "tmpfs"}, {"cache", "page"}}),
+                 {"cache:", "only with backend fuse", "tmpfs"}},
+        BadInput{"backend misspelt",
+                 With({{"backen", "tmpfs"}}),
+                 {"\"backen\"", "did you mean \"backend\"?"}},
         BadInput{"mirrorTo", With({{"mirrorTo", "secret"}}), {"mirrorTo:", "not supported"}},
         BadInput{
             "environment", With({{"environment", "a/b/c"}}), {"environment:", "not supported"}},
