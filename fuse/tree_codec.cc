@@ -2,6 +2,7 @@
 // and its bytes:
 //
 //   magic 64, version 32, cache profile 32
+//   metadata string
 //   INIT: capabilities 64, max_write 32, max_background 32, request string
 //   first number 64, settled number 64, expired before 64
 //   names:       count 32, strings
@@ -151,6 +152,7 @@ void WriteAll(const SavedVolume& volume, const std::vector<NumberedSpec>& specs,
   out.Number(kMagic);
   out.Number(kVersion);
   out.Number(static_cast<std::uint32_t>(volume.cache));
+  out.String(volume.metadata);
   out.Number(volume.init.capabilities);
   out.Number(volume.init.max_write);
   out.Number(volume.init.max_background);
@@ -310,6 +312,7 @@ Result<SavedVolume> DecodeTreeBytes(std::string_view bytes) {
   const auto cache = in.Number<std::uint32_t>();
   if (cache > static_cast<std::uint32_t>(CacheProfile::kFull)) return Damaged("cache profile");
   volume.cache = static_cast<CacheProfile>(cache);
+  volume.metadata = in.String();
   volume.init.capabilities = in.Number<std::uint64_t>();
   volume.init.max_write = in.Number<std::uint32_t>();
   volume.init.max_background = in.Number<std::uint32_t>();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -16,6 +17,8 @@ struct SavedVolume {
   TreeState tree;
   CacheProfile cache = CacheProfile::kPage;
   SessionInit init;
+  // Whatever the mount's owner wants back. No secrets.
+  std::string metadata = {};
 };
 
 // Writes `volume` into a new memfd, sealed against every change. The values are copied once, from

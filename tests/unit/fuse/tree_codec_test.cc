@@ -32,6 +32,7 @@ SavedVolume MakeVolume() {
                  .capabilities = 0x123456789,
                  .max_write = 4096,
                  .max_background = 64};
+  volume.metadata = std::string("pod\0x", 5);
   return volume;
 }
 
@@ -52,6 +53,7 @@ TEST(TreeCodecTest, ReadsWhatItWrote) {
   EXPECT_EQ(read->cache, volume.cache);
   EXPECT_EQ(read->init.request, volume.init.request);
   EXPECT_TRUE(read->init.SameAgreement(volume.init));
+  EXPECT_EQ(read->metadata, volume.metadata);
   EXPECT_EQ(read->tree.first_number, kFirst);
   EXPECT_EQ(read->tree.settled_number, kFirst);
   EXPECT_EQ(read->tree.names, volume.tree.names);
