@@ -25,16 +25,35 @@ constexpr std::chrono::milliseconds kAcceptPause{100};
 Acceptor::Acceptor(Options options, Clock& clock)
     : options_(std::move(options)),
       clock_(clock),
-      registration_path_(options_.registration.Path()),
       next_watch_(clock.Now() + options_.registration_patience),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   thread_ = StartThread("csi-accept", [this](const std::stop_token& stop) { Run(stop); });
 }
 
-Acceptor::~Acceptor() {
+void Acceptor::Adopt(UnixListener csi, UnixListener registration) {
+  {
+    // Swapped, so that what was adopted before and never taken is closed without the mutex.
+    MutexLock lock(mutex_);
+    if (stopped_) return;
+    if (csi.Fd() >= 0) std::swap(adopted_csi_, csi);
+    if (registration.Fd() >= 0) std::swap(adopted_registration_, registration);
+  }
+  eventfd_write(wake_.Get(), 1);
+}
+
+void Acceptor::Stop() {
+  MutexLock stop_lock(stop_mutex_);
+  if (!thread_.joinable()) return;
+  {
+    MutexLock lock(mutex_);
+    stopped_ = true;
+  }
   thread_.request_stop();
   eventfd_write(wake_.Get(), 1);
   thread_.join();
+  TakeAdopted();
+  options_.csi.Close();
+  options_.registration.Close();
 }
 
 void Acceptor::Run(const std::stop_token& stop) {
@@ -44,28 +63,56 @@ void Acceptor::Run(const std::stop_token& stop) {
                                {.fd = options_.registration.Fd(), .events = POLLIN, .revents = 0}}};
     poll(fds.data(), fds.size(), PollTimeout());
     if (stop.stop_requested()) return;
+    if (fds[0].revents != 0) {
+      // What poll said of the old sockets is not true of the new ones.
+      TakeAdopted();
+      continue;
+    }
     if (fds[1].revents != 0) AcceptFrom(options_.csi);
     if (fds[2].revents != 0) AcceptFrom(options_.registration);
     WatchRegistration();
   }
 }
 
-void Acceptor::AcceptFrom(const UnixListener& listener) {
+void Acceptor::TakeAdopted() {
+  eventfd_t ignored = 0;
+  eventfd_read(wake_.Get(), &ignored);
+  UnixListener csi;
+  UnixListener registration;
+  {
+    MutexLock lock(mutex_);
+    csi = std::move(adopted_csi_);
+    registration = std::move(adopted_registration_);
+  }
+  Replace(options_.csi, std::move(csi));
+  Replace(options_.registration, std::move(registration));
+}
+
+void Acceptor::Replace(UnixListener& old, UnixListener adopted) {
+  if (adopted.Fd() < 0) return;
+  while (old.Fd() >= 0 && AcceptFrom(old)) {
+  }
+  LogInfo("accepting on the keeper's socket", {{log_key::kPath, adopted.Path()}});
+  old = std::move(adopted);
+}
+
+bool Acceptor::AcceptFrom(const UnixListener& listener) {
   UniqueFd connection(accept4(listener.Fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (connection) {
     options_.on_connection(std::move(connection));
-    return;
+    return true;
   }
-  if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return;
+  if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return false;
   LogError(
       "accepting a connection failed",
       {{log_key::kPath, listener.Path()}, {log_key::kError, ErrnoError(errno, "accept").error()}});
   pollfd wake{.fd = wake_.Get(), .events = POLLIN, .revents = 0};
   poll(&wake, 1, static_cast<int>(kAcceptPause.count()));
+  return false;
 }
 
 int Acceptor::PollTimeout() const {
-  if (registration_path_.empty()) return -1;
+  if (!options_.registration.IsOwn()) return -1;
   const auto timeout = options_.kubelet_called()
                            ? options_.registration_patience
                            : std::min(options_.registration_patience, kWatchResolution);
@@ -73,7 +120,7 @@ int Acceptor::PollTimeout() const {
 }
 
 void Acceptor::WatchRegistration() {
-  if (registration_path_.empty() || clock_.Now() < next_watch_) return;
+  if (!options_.registration.IsOwn() || clock_.Now() < next_watch_) return;
   next_watch_ = clock_.Now() + options_.registration_patience;
   const UnixListener::Owner owner = options_.registration.PathOwner();
   const bool called = options_.kubelet_called();
@@ -82,8 +129,8 @@ void Acceptor::WatchRegistration() {
   }
   LogWarning(called ? "the registration socket is gone; making it again"
                     : "kubelet has not called the registration socket; making it again",
-             {{log_key::kPath, registration_path_}});
-  Result<UnixListener> made = UnixListener::Bind(registration_path_);
+             {{log_key::kPath, options_.registration.Path()}});
+  Result<UnixListener> made = UnixListener::Bind(options_.registration.Path());
   if (made) {
     options_.registration = *std::move(made);
   } else {

@@ -3,26 +3,26 @@
 #include <chrono>
 #include <functional>
 #include <stop_token>
-#include <string>
 #include <thread>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "base/unique_fd.h"
 #include "csi/unix_listener.h"
 
 namespace escagent::csi {
 
 // One thread that accepts on the CSI and the registration socket and hands the connections on. It
-// also watches the registration socket: kubelet now and then misses the event of a new socket
-// (kubernetes#104584), so one that kubelet has not called after some time is made again, and so
-// is one that somebody removed. A socket that a successor put in its place is left alone.
+// also watches a registration socket of our own: kubelet now and then misses the event of a new
+// socket (kubernetes#104584), so one that kubelet has not called after some time is made again, and
+// so is one that somebody removed. A socket that a successor put in its place is left alone.
 //
-// The destructor stops the thread and removes the sockets.
+// All methods are thread-safe.
 class Acceptor {
  public:
   struct Options {
+    // Without a socket: none is accepted on until one is adopted.
     UnixListener csi;
-    // Without a socket: no registration.
     UnixListener registration;
     std::chrono::milliseconds registration_patience;
     // Called on the thread with a connected, non-blocking socket.
@@ -32,21 +32,40 @@ class Acceptor {
   };
 
   Acceptor(Options options, Clock& clock);
-  ~Acceptor();
+  ~Acceptor() { Stop(); }
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
 
+  // Soon accepts on these instead, after having taken what waits in the old ones' backlogs; one
+  // without a socket leaves the old one in its place. Does nothing after Stop.
+  void Adopt(UnixListener csi, UnixListener registration);
+
+  // Returns when the thread has ended. Closes the sockets and removes those that are our own; what
+  // waits in the backlog of another's is left to the next who accepts there.
+  void Stop();
+
  private:
   void Run(const std::stop_token& stop);
-  void AcceptFrom(const UnixListener& listener);
+  void TakeAdopted() EXCLUDES(mutex_);
+  void Replace(UnixListener& old, UnixListener adopted);
+  // Whether there was a connection.
+  bool AcceptFrom(const UnixListener& listener);
   int PollTimeout() const;
   void WatchRegistration();
 
+  // The thread's own, until it has ended.
   Options options_;
   Clock& clock_;
-  const std::string registration_path_;
   Clock::TimePoint next_watch_;
-  UniqueFd wake_;
+  const UniqueFd wake_;
+
+  Mutex mutex_;
+  UnixListener adopted_csi_ GUARDED_BY(mutex_);
+  UnixListener adopted_registration_ GUARDED_BY(mutex_);
+  bool stopped_ GUARDED_BY(mutex_) = false;
+
+  // Held while the thread ends, so that a second caller of Stop returns no earlier.
+  Mutex stop_mutex_;
   std::jthread thread_;
 };
 

@@ -7,8 +7,11 @@
 namespace escagent::csi {
 
 CallQueue::CallQueue(std::unique_ptr<grpc::ServerCompletionQueue> queue, const char* thread_name,
-                     int threads)
-    : queue_(std::move(queue)), thread_name_(thread_name), thread_count_(threads) {}
+                     int threads, std::function<void(const std::string& peer)> on_arrival)
+    : queue_(std::move(queue)),
+      thread_name_(thread_name),
+      thread_count_(threads),
+      on_arrival_(std::move(on_arrival)) {}
 
 CallQueue::~CallQueue() { Stop(); }
 
@@ -84,6 +87,7 @@ void CallQueue::Call::OnProgress(bool ok) {
         return;
       }
       state_ = State::kArrived;
+      if (owner_.on_arrival_) owner_.on_arrival_(context_.peer());
       HaveTurn();
       return;
     case State::kArrived:

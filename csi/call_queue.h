@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -27,13 +28,16 @@ namespace escagent::csi {
 // A handler that has to wait for something else answers "again in a while" (Answer::again) and
 // gives its thread back: the call is parked, with a timer of gRPC's. Up to kMaxCalls can be.
 //
+// `on_arrival`, if there is one, is told the peer of each call (ServerContext::peer) when it came,
+// on any of the queue's threads.
+//
 // Use: construct with a queue of a ServerBuilder, BuildAndStart, Serve() every method, Start().
 // EndWaits() before Server::Shutdown, Stop() after it. Serve, Start and Stop belong to one thread;
 // handlers run on the queue's threads, `threads` at a time, and must be thread-safe.
 class CallQueue {
  public:
   CallQueue(std::unique_ptr<grpc::ServerCompletionQueue> queue, const char* thread_name,
-            int threads);
+            int threads, std::function<void(const std::string& peer)> on_arrival = {});
   ~CallQueue();
   CallQueue(const CallQueue&) = delete;
   CallQueue& operator=(const CallQueue&) = delete;
@@ -166,6 +170,7 @@ class CallQueue {
   const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   const char* const thread_name_;
   const int thread_count_;
+  const std::function<void(const std::string& peer)> on_arrival_;
   std::vector<std::jthread> threads_;
 
   mutable Mutex mutex_;

@@ -6,12 +6,14 @@ namespace escagent::csi {
 
 RegistrationService::RegistrationService(std::string driver_name, std::string endpoint,
                                          Clock& clock, OnRejected on_rejected,
-                                         const RpcObserver& observer)
+                                         const RpcObserver& observer, bool registered)
     : driver_name_(std::move(driver_name)),
       endpoint_(std::move(endpoint)),
       clock_(clock),
       on_rejected_(std::move(on_rejected)),
-      observer_(observer) {}
+      observer_(observer) {
+  state_.registered = registered;
+}
 
 grpc::Status RegistrationService::GetInfo(const CallContext& /*call*/,
                                           pluginregistration::InfoRequest& /*request*/,

@@ -31,9 +31,10 @@ class RegistrationService {
   // RPC thread: must not block.
   using OnRejected = std::function<void(const std::string& reason)>;
 
-  // `endpoint`: the host path of the CSI socket.
+  // `endpoint`: the host path of the CSI socket. `registered`: what State() says until kubelet
+  // calls.
   RegistrationService(std::string driver_name, std::string endpoint, Clock& clock,
-                      OnRejected on_rejected, const RpcObserver& observer);
+                      OnRejected on_rejected, const RpcObserver& observer, bool registered);
 
   // kubelet allows one second for this.
   grpc::Status GetInfo(const CallContext& call, pluginregistration::InfoRequest& request,

@@ -14,6 +14,7 @@
 #include "base/mutex.h"
 #include "csi/acceptor.h"
 #include "csi/call_queue.h"
+#include "csi/first_calls.h"
 #include "csi/grpc_event_engine.h"
 #include "csi/identity_service.h"
 #include "csi/node_service.h"
@@ -42,43 +43,62 @@ void LogFromGrpc(gpr_log_func_args* args) {
 
 class Server::Impl {
  public:
-  Impl(Options options, VolumeService& volumes, Clock& clock)
+  Impl(Options options, VolumeService& volumes, Clock& clock, bool registered)
       : options_(std::move(options)),
         clock_(clock),
         identity_(options_.driver_name, options_.version, volumes, options_.observer),
         node_(options_.node_name, options_.publish_patience, volumes, options_.observer),
         registration_(options_.driver_name, options_.kubelet_registration_path, clock,
-                      options_.on_rejected, options_.observer) {}
+                      options_.on_rejected, options_.observer, registered) {}
 
   ~Impl() { Stop(std::chrono::milliseconds{0}); }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  Status Start() {
+  Status Start(AdoptedSockets adopted) {
     ESC_RETURN_IF_ERROR(StartGrpc());
     Acceptor::Options sockets{
         .csi = {},
         .registration = {},
         .registration_patience = options_.registration_patience,
         .on_connection =
-            [this](UniqueFd fd) { grpc::AddInsecureChannelFromFd(server_.get(), fd.Release()); },
+            [this](UniqueFd fd) {
+              first_calls_.Expect(fd.Get());
+              grpc::AddInsecureChannelFromFd(server_.get(), fd.Release());
+            },
         .kubelet_called = [this] { return registration_.State().last_get_info.has_value(); }};
-    ESC_ASSIGN_OR_RETURN(sockets.csi, UnixListener::Bind(SocketPath(options_.csi_endpoint)));
-    if (!options_.registration_socket.empty()) {
-      ESC_ASSIGN_OR_RETURN(sockets.registration, UnixListener::Bind(options_.registration_socket));
+    if (adopted.csi || adopted.registration) {
+      ESC_ASSIGN_OR_RETURN(sockets.csi, AdoptCsi(std::move(adopted.csi)));
+      ESC_ASSIGN_OR_RETURN(sockets.registration,
+                           AdoptRegistration(std::move(adopted.registration)));
+    } else {
+      ESC_ASSIGN_OR_RETURN(sockets.csi, UnixListener::Bind(SocketPath(options_.csi_endpoint)));
+      if (!options_.registration_socket.empty()) {
+        ESC_ASSIGN_OR_RETURN(sockets.registration,
+                             UnixListener::Bind(options_.registration_socket));
+      }
     }
     acceptor_.emplace(std::move(sockets), clock_);
     return {};
   }
+
+  void AdoptSockets(UniqueFd csi, UniqueFd registration) {
+    acceptor_->Adopt(ValueOrLogged(AdoptCsi(std::move(csi))),
+                     ValueOrLogged(AdoptRegistration(std::move(registration))));
+  }
+
+  void StopAccepting() { acceptor_->Stop(); }
 
   void Stop(std::chrono::milliseconds drain) {
     // Held until all is stopped, so that a second caller returns no earlier; handlers never take
     // it.
     MutexLock lock(stop_mutex_);
     if (!server_) return;
-    acceptor_.reset();
+    if (acceptor_) acceptor_->Stop();
     for (auto* queue : {&quick_, &publish_, &volume_}) (*queue)->EndWaits();
-    server_->Shutdown(std::chrono::system_clock::now() + drain);
+    const auto end = std::chrono::system_clock::now() + drain;
+    first_calls_.Await(std::chrono::steady_clock::now() + drain);
+    server_->Shutdown(end);
     for (auto* queue : {&quick_, &publish_, &volume_}) (*queue)->Stop();
     server_.reset();
   }
@@ -87,6 +107,23 @@ class Server::Impl {
   RegistrationState Registration() const { return registration_.State(); }
 
  private:
+  static Result<UnixListener> AdoptIfAny(UniqueFd fd, const std::string& path) {
+    if (!fd) return UnixListener();
+    return UnixListener::Adopt(std::move(fd), path);
+  }
+  Result<UnixListener> AdoptCsi(UniqueFd fd) const {
+    return AdoptIfAny(std::move(fd), SocketPath(options_.csi_endpoint));
+  }
+  Result<UnixListener> AdoptRegistration(UniqueFd fd) const {
+    if (options_.registration_socket.empty()) return UnixListener();
+    return AdoptIfAny(std::move(fd), options_.registration_socket);
+  }
+  static UnixListener ValueOrLogged(Result<UnixListener> listener) {
+    if (listener) return *std::move(listener);
+    LogError("adopting a socket failed; the old one stays", {{log_key::kError, listener.error()}});
+    return {};
+  }
+
   Status StartGrpc() {
     static std::once_flag once;
     std::call_once(once, [] {
@@ -101,9 +138,10 @@ class Server::Impl {
     builder.RegisterService(&identity_rpcs_);
     builder.RegisterService(&node_rpcs_);
     builder.RegisterService(&registration_rpcs_);
-    quick_.emplace(builder.AddCompletionQueue(), "csi-quick", kQuickThreads);
-    publish_.emplace(builder.AddCompletionQueue(), "csi-publish", kPublishThreads);
-    volume_.emplace(builder.AddCompletionQueue(), "csi-volume", kVolumeThreads);
+    const auto on_arrival = [this](const std::string& peer) { first_calls_.Arrived(peer); };
+    quick_.emplace(builder.AddCompletionQueue(), "csi-quick", kQuickThreads, on_arrival);
+    publish_.emplace(builder.AddCompletionQueue(), "csi-publish", kPublishThreads, on_arrival);
+    volume_.emplace(builder.AddCompletionQueue(), "csi-volume", kVolumeThreads, on_arrival);
     server_ = builder.BuildAndStart();
     if (!server_) return Internal("start the CSI server: gRPC refused to");
     ServeMethods();
@@ -142,6 +180,7 @@ class Server::Impl {
   IdentityService identity_;
   NodeService node_;
   RegistrationService registration_;
+  FirstCalls first_calls_;
 
   // gRPC wants the server gone before its services and queues.
   v1::Identity::AsyncService identity_rpcs_;
@@ -160,13 +199,20 @@ Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Server::~Server() = default;
 
-Result<std::unique_ptr<Server>> Server::Start(Options options, VolumeService& volumes,
-                                              Clock& clock) {
+Result<std::unique_ptr<Server>> Server::Start(Options options, VolumeService& volumes, Clock& clock,
+                                              AdoptedSockets sockets) {
   ESC_RETURN_IF_ERROR(Validate(options));
-  auto impl = std::make_unique<Impl>(std::move(options), volumes, clock);
-  ESC_RETURN_IF_ERROR(impl->Start());
+  auto impl = std::make_unique<Impl>(std::move(options), volumes, clock,
+                                     static_cast<bool>(sockets.registration));
+  ESC_RETURN_IF_ERROR(impl->Start(std::move(sockets)));
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
+
+void Server::AdoptSockets(UniqueFd csi, UniqueFd registration) {
+  impl_->AdoptSockets(std::move(csi), std::move(registration));
+}
+
+void Server::StopAccepting() { impl_->StopAccepting(); }
 
 void Server::Stop(std::chrono::milliseconds drain) { impl_->Stop(drain); }
 

@@ -1,5 +1,6 @@
 #include "csi/unix_listener.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -73,14 +74,43 @@ Result<UnixListener> UnixListener::Bind(const std::string& path) {
     return ErrnoError(error, "listen on " + path);
   }
   listener.path_ = path;
+  listener.is_own_ = true;
   listener.device_ = info.st_dev;
   listener.inode_ = info.st_ino;
+  return listener;
+}
+
+Result<UnixListener> UnixListener::Adopt(UniqueFd listening, std::string path) {
+  const std::string context = "adopt the listening socket of " + path;
+  int domain = 0;
+  int listens = 0;
+  socklen_t size = sizeof domain;
+  if (getsockopt(listening.Get(), SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 ||
+      getsockopt(listening.Get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 ||
+      domain != AF_UNIX || listens == 0) {
+    return InvalidArgument(context +
+                           ": the descriptor is not a listening Unix socket; run an esc-keeper of "
+                           "the agent's version");
+  }
+  const int flags = fcntl(listening.Get(), F_GETFL);
+  if (flags < 0 || fcntl(listening.Get(), F_SETFL, flags | O_NONBLOCK) != 0) {
+    return ErrnoError(errno, context);
+  }
+  UnixListener listener;
+  struct stat info{};
+  if (lstat(path.c_str(), &info) == 0) {
+    listener.device_ = info.st_dev;
+    listener.inode_ = info.st_ino;
+  }
+  listener.fd_ = std::move(listening);
+  listener.path_ = std::move(path);
   return listener;
 }
 
 UnixListener::UnixListener(UnixListener&& other) noexcept
     : fd_(std::move(other.fd_)),
       path_(std::exchange(other.path_, {})),
+      is_own_(std::exchange(other.is_own_, false)),
       device_(other.device_),
       inode_(other.inode_) {}
 
@@ -89,6 +119,7 @@ UnixListener& UnixListener::operator=(UnixListener&& other) noexcept {
     Close();
     fd_ = std::move(other.fd_);
     path_ = std::exchange(other.path_, {});
+    is_own_ = std::exchange(other.is_own_, false);
     device_ = other.device_;
     inode_ = other.inode_;
   }
@@ -105,8 +136,9 @@ UnixListener::Owner UnixListener::PathOwner() const {
 
 void UnixListener::Close() {
   // Unlink first: while the socket is open, its inode number cannot be given to another file.
-  if (PathOwner() == Owner::kThis) unlink(path_.c_str());
+  if (is_own_ && PathOwner() == Owner::kThis) unlink(path_.c_str());
   path_.clear();
+  is_own_ = false;
   fd_.Reset();
 }
 

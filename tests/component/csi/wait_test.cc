@@ -210,6 +210,23 @@ TEST_F(WaitTest, StopAnswersThoseThatWait) {
   EXPECT_EQ(volumes_.VolumeCount(), 0U);
 }
 
+TEST_F(WaitTest, StopDoesNotTakeLongWhenPublishesWait) {
+  csi::ServerOptions options = Options();
+  options.publish_patience = seconds(300);
+  server_ = StartServer(options);
+  HoldBack(seconds(200));
+  StartWaiting(4);
+  ASSERT_TRUE(volumes_.AwaitVolumesAsked(4));
+  const auto before = std::chrono::steady_clock::now();
+  server_->Stop(seconds(100));
+  EXPECT_LT(std::chrono::steady_clock::now() - before, milliseconds(500));
+  callers_.clear();
+  EXPECT_LT(std::chrono::steady_clock::now() - before, milliseconds(500));
+  for (const grpc::Status& status : statuses_) {
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  }
+}
+
 TEST_F(WaitTest, DestructorWithThoseThatWaitIsClean) {
   for (int round = 0; round < 5; ++round) {
     Start();

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
 
 namespace escagent::csi {
 namespace {
@@ -144,6 +145,51 @@ TEST_F(UnixListenerTest, MovesOwnership) {
   moved = *std::move(replacement);
   EXPECT_EQ(moved.PathOwner(), UnixListener::Owner::kThis);
   EXPECT_TRUE(CanDial(path_));
+}
+
+TEST_F(UnixListenerTest, AdoptsWithoutOwningThePath) {
+  const UniqueFd keeper(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::ranges::copy(path_, address.sun_path);
+  ASSERT_EQ(bind(keeper.Get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(listen(keeper.Get(), 8), 0);
+  const ino_t inode = InodeAt(path_);
+  {
+    Result<UnixListener> adopted =
+        UnixListener::Adopt(UniqueFd(fcntl(keeper.Get(), F_DUPFD_CLOEXEC, 0)), path_);
+    ASSERT_TRUE(adopted) << adopted.error().message;
+    EXPECT_FALSE(adopted->IsOwn());
+    EXPECT_EQ(adopted->Path(), path_);
+    EXPECT_EQ(adopted->PathOwner(), UnixListener::Owner::kThis);
+    EXPECT_TRUE(fcntl(adopted->Fd(), F_GETFL) & O_NONBLOCK);
+    UnixListener moved = *std::move(adopted);
+    moved.Close();
+    EXPECT_EQ(moved.Fd(), -1);
+  }
+  EXPECT_EQ(InodeAt(path_), inode);
+  EXPECT_TRUE(CanDial(path_)) << "the keeper listens on";
+}
+
+TEST_F(UnixListenerTest, KnowsThatAnAdoptedPathWasBoundAnew) {
+  Result<UnixListener> first = UnixListener::Bind(path_);
+  ASSERT_TRUE(first);
+  const Result<UnixListener> adopted =
+      UnixListener::Adopt(UniqueFd(fcntl(first->Fd(), F_DUPFD_CLOEXEC, 0)), path_);
+  ASSERT_TRUE(adopted);
+  const Result<UnixListener> second = UnixListener::Bind(path_);
+  ASSERT_TRUE(second);
+  EXPECT_EQ(adopted->PathOwner(), UnixListener::Owner::kOther);
+}
+
+TEST_F(UnixListenerTest, RefusesToAdoptWhatDoesNotListen) {
+  EXPECT_FALSE(UnixListener::Adopt({}, path_));
+  EXPECT_FALSE(UnixListener::Adopt(UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC)), path_));
+  UniqueFd socket_fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const Result<UnixListener> adopted = UnixListener::Adopt(std::move(socket_fd), path_);
+  ASSERT_FALSE(adopted);
+  EXPECT_EQ(adopted.error().code, Code::kInvalidArgument);
+  EXPECT_THAT(adopted.error().message, HasSubstr(path_));
 }
 
 }  // namespace
