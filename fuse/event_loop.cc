@@ -44,7 +44,7 @@ Result<std::unique_ptr<EventLoop>> EventLoop::Create(int workers,
   std::unique_ptr<EventLoop> loop(
       new EventLoop(std::move(epoll), std::move(stop_event), std::move(journal)));
   for (std::size_t i = 0; i < static_cast<std::size_t>(workers); ++i) {
-    loop->workers_.push_back(StartThread("fuse-worker", [raw = loop.get(), i] { raw->Work(i); }));
+    loop->workers_.push_back(StartThread("fuse-worker", [raw = loop.get(), i] { raw->Run(i); }));
   }
   return loop;
 }
@@ -104,24 +104,34 @@ std::size_t EventLoop::SessionCount() const {
   return sessions_.size();
 }
 
-std::shared_ptr<Session> EventLoop::Find(SessionId id) const {
+void EventLoop::UseJournal(std::shared_ptr<Journal> journal) {
   MutexLock lock(mutex_);
-  const auto it = sessions_.find(id);
-  return it == sessions_.end() ? nullptr : it->second;
+  journal_ = std::move(journal);
 }
 
-void EventLoop::Work(std::size_t worker) {
+EventLoop::Work EventLoop::Find(SessionId id) const {
+  MutexLock lock(mutex_);
+  const auto it = sessions_.find(id);
+  return {.session = it == sessions_.end() ? nullptr : it->second, .journal = journal_};
+}
+
+void EventLoop::Run(std::size_t worker) {
   alignas(8) std::array<std::byte, Session::kBufferSize> own_buffer;
-  Journal::Slot* const slot = journal_ == nullptr ? nullptr : &journal_->SlotAt(worker);
-  const std::span<std::byte> buffer = slot == nullptr ? std::span(own_buffer) : slot->Buffer();
   while (true) {
     // One event at a time: the other workers take the others.
     epoll_event event = {};
     if (epoll_wait(epoll_.Get(), &event, 1, -1) <= 0) continue;
-    if (event.data.u64 == kStopId) return;
-    const std::shared_ptr<Session> session = Find(event.data.u64);
-    if (slot != nullptr) slot->SetSession(event.data.u64);
-    if (session != nullptr && !session->Serve(buffer, kRequestsPerWake)) Remove(event.data.u64);
+    const SessionId id = event.data.u64;
+    if (id == kStopId) return;
+    const Work work = Find(id);
+    if (work.session == nullptr) continue;
+    std::span<std::byte> buffer = own_buffer;
+    if (work.journal != nullptr) {
+      Journal::Slot& slot = work.journal->SlotAt(worker);
+      slot.SetSession(id);
+      buffer = slot.Buffer();
+    }
+    if (!work.session->Serve(buffer, kRequestsPerWake)) Remove(id);
   }
 }
 

@@ -38,6 +38,8 @@ class EventLoop {
   Status Add(std::shared_ptr<Session> session, SessionId id);
   // With an id of the loop's choice, for sessions that nobody takes over.
   Result<SessionId> Add(std::shared_ptr<Session> session);
+  // Another journal from now on: that of a new keeper, when the old one was lost.
+  void UseJournal(std::shared_ptr<Journal> journal);
   // Nobody serves the session any more, but for a worker that is in it just now and holds it until
   // it is done. Nothing when it is gone already.
   void Remove(SessionId id);
@@ -46,13 +48,17 @@ class EventLoop {
 
  private:
   EventLoop(UniqueFd epoll, UniqueFd stop_event, std::shared_ptr<Journal> journal);
-  void Work(std::size_t worker);
-  std::shared_ptr<Session> Find(SessionId id) const;
+  void Run(std::size_t worker);
+  struct Work {
+    std::shared_ptr<Session> session;  // none when it is gone
+    std::shared_ptr<Journal> journal;
+  };
+  Work Find(SessionId id) const;
 
   const UniqueFd epoll_;
   const UniqueFd stop_event_;
-  const std::shared_ptr<Journal> journal_;  // may be none
   mutable Mutex mutex_;
+  std::shared_ptr<Journal> journal_ GUARDED_BY(mutex_);  // may be none
   std::map<SessionId, std::shared_ptr<Session>> sessions_ GUARDED_BY(mutex_);
   SessionId next_id_ GUARDED_BY(mutex_);
   std::vector<std::jthread> workers_;
