@@ -6,13 +6,12 @@
 #include <cerrno>
 #include <charconv>
 #include <climits>
+#include <iterator>
 #include <utility>
 
 namespace escagent::fuse {
 namespace {
 
-constexpr std::string_view kDataLink = "..data";
-constexpr std::string_view kKeyPrefix = "..data/";
 // The current generation and the one before it, so that a path walk which a rotation overtakes
 // still arrives.
 constexpr std::size_t kAlwaysRetained = 2;
@@ -74,6 +73,7 @@ std::uint64_t ParseFolderName(std::string_view name) {
 }  // namespace
 
 const Generation* SecretTree::State::Find(std::uint64_t number) const {
+  if (prepared_has_folder && prepared->Number() == number) return prepared.get();
   for (auto it = retained.rbegin(); it != retained.rend(); ++it) {
     if ((*it)->Number() == number) return it->get();
   }
@@ -91,6 +91,23 @@ const Generation& SecretTree::State::Shown(const InodeParts& parts) const {
 bool SecretTree::State::MayBeOpen(const Generation& generation, std::uint32_t index) const {
   return generation.HasOwnOpenFiles(index) ||
          (generation.Number() <= inherited_until && generation.Number() >= expired_before);
+}
+
+bool SecretTree::State::IsRetired(const Generation& generation) const {
+  if (generation.Number() >= Current().Number()) return false;
+  // The helper must meet the inodes that watchers watch and subPaths are bound to.
+  return !in_transition || &generation != std::prev(retained.end(), 2)->get();
+}
+
+const GenerationNode* SecretTree::State::FindVisibleKey(std::string_view name) const {
+  const GenerationNode* const key = Current().FindChild(Current().Root(), name);
+  if (key != nullptr && !std::ranges::binary_search(missing_keys, key->index)) return key;
+  if (leftover_keys.empty()) return nullptr;
+  for (const auto& generation : retained) {
+    const GenerationNode* const old = generation->FindChild(generation->Root(), name);
+    if (old != nullptr && std::ranges::binary_search(leftover_keys, old->index)) return old;
+  }
+  return nullptr;
 }
 
 const std::string* SecretTree::State::FindKey(std::uint32_t index) const {
@@ -135,6 +152,10 @@ Reply<NodeAttributes> SecretTree::Lookup(std::uint64_t folder, std::string_view 
       return LinkAttributes(current, {.generation = current.Number(), .index = kDataLinkIndex},
                             current.FolderName().size());
     }
+    if (name == kNewDataLink) {
+      if (state->link_number == 0) return std::unexpected(ENOENT);
+      return GetAttributes(MakeInode({.generation = state->link_number, .index = kDataLinkIndex}));
+    }
     if (const std::uint64_t number = ParseFolderName(name); number != 0) {
       if (state->Find(number) != nullptr) {
         return GetAttributes(MakeInode({.generation = number, .index = kFolderIndex}));
@@ -143,10 +164,10 @@ Reply<NodeAttributes> SecretTree::Lookup(std::uint64_t folder, std::string_view 
       return std::unexpected(number >= state->first_number && number < current.Number() ? ESTALE
                                                                                         : ENOENT);
     }
-    const GenerationNode* key = current.FindChild(current.Root(), name);
+    const GenerationNode* const key = state->FindVisibleKey(name);
     if (key == nullptr) return std::unexpected(ENOENT);
     return LinkAttributes(current, {.generation = 0, .index = key->index},
-                          kKeyPrefix.size() + name.size());
+                          kKeyTarget.size() + name.size());
   }
 
   const InodeParts parts = SplitInode(folder);
@@ -159,7 +180,7 @@ Reply<NodeAttributes> SecretTree::Lookup(std::uint64_t folder, std::string_view 
   const bool is_current = generation == &current;
   const InodeParts child{.generation = generation->Number(),
                          .index = node->index,
-                         .pinned = !node->is_folder && !is_current};
+                         .pinned = !node->is_folder && state->IsRetired(*generation)};
   NodeAttributes attributes = node->is_folder ? FolderAttributes(*generation, child, *node)
                                               : FileAttributes(*generation, child, *node);
   attributes.cacheable = is_current;
@@ -175,7 +196,7 @@ Reply<NodeAttributes> SecretTree::GetAttributes(std::uint64_t inode) const {
   if (parts.generation == 0) {
     const std::string* const key = state->FindKey(parts.index);
     if (key == nullptr) return std::unexpected(ESTALE);
-    return LinkAttributes(current, parts, kKeyPrefix.size() + key->size());
+    return LinkAttributes(current, parts, kKeyTarget.size() + key->size());
   }
   const Generation* const own = state->Find(parts.generation);
   if (parts.index == kDataLinkIndex) {
@@ -202,6 +223,17 @@ Reply<NodeAttributes> SecretTree::GetAttributes(std::uint64_t inode) const {
   return attributes;
 }
 
+Reply<NodeAttributes> SecretTree::GetAttributes(std::uint64_t inode, std::uint64_t handle) const {
+  const std::shared_ptr<const State> state = Snapshot();
+  const InodeParts parts = SplitInode(inode);
+  const Generation* const opened = state->Find(handle & kMaxGeneration);
+  const GenerationNode* const node = opened == nullptr ? nullptr : opened->Find(parts.index);
+  if (node == nullptr || node->is_folder) return GetAttributes(inode);
+  NodeAttributes attributes = FileAttributes(*opened, parts, *node);
+  attributes.cacheable = parts.generation == state->Current().Number();
+  return attributes;
+}
+
 Reply<std::string> SecretTree::ReadLink(std::uint64_t inode) const {
   const InodeParts parts = SplitInode(inode);
   if (parts.generation != 0) {
@@ -211,7 +243,7 @@ Reply<std::string> SecretTree::ReadLink(std::uint64_t inode) const {
   const std::shared_ptr<const State> state = Snapshot();
   const std::string* const key = state->FindKey(parts.index);
   if (key == nullptr) return std::unexpected(ESTALE);
-  return std::string(kKeyPrefix) + *key;
+  return std::string(kKeyTarget) + *key;
 }
 
 Reply<OpenedFile> SecretTree::OpenFile(std::uint64_t inode) {

@@ -17,6 +17,11 @@
 
 namespace escagent::fuse {
 
+// Names in a volume's root, as kubelet's atomic writer has them.
+inline constexpr std::string_view kDataLink = "..data";
+inline constexpr std::string_view kNewDataLink = "..data_tmp";  // until it is renamed to kDataLink
+inline constexpr std::string_view kKeyTarget = "..data/";       // and the key: what its link says
+
 // The answer to one request of the kernel: a value or an errno.
 template <class T>
 using Reply = std::expected<T, int>;
@@ -62,6 +67,7 @@ struct TreeState {
   std::vector<std::shared_ptr<const Generation>> generations;
   std::uint64_t settled_number = 0;
   std::uint64_t expired_before = 0;
+  std::uint64_t link_number = 0;   // of the generation that `..data_tmp` leads to; 0: there is none
   std::vector<std::string> names;  // NameTable::Paths
 };
 
@@ -87,6 +93,18 @@ struct TreeState {
 // through such an open file are ESTALE. Until Expire, it takes every inherited file for open. Its
 // own handles differ from those of all others before it by a random part.
 //
+// A prepared generation becomes the current one by Commit, or by the renames of a helper: another
+// process, which works through the mount so that watchers see it. It does what kubelet's atomic
+// writer does, and nothing else is allowed to anybody:
+//
+//   mkdir ..N, symlink ..N at ..data_tmp, rename ..data_tmp to ..data (this commits),
+//   symlink ..data/<key> at <key> for new keys, unlink <key> for those that are gone,
+//   utimensat of the files below the folder of the generation before.
+//
+// From that rename until FinishRotation, new keys are there once their symlink was made, and old
+// ones until they were unlinked; the generation before is not retired yet. Each step may be
+// repeated, and a successor, which shows N from the start, takes the rest of them.
+//
 // Every request reads one immutable state. Thread-safe; calls of Publish, Prepare, Commit, Abandon
 // and Save must not overlap.
 class SecretTree {
@@ -105,15 +123,18 @@ class SecretTree {
   // sees it: what Prepare returned is shown from Commit on. Preparing anew drops what was prepared
   // before; no two prepared generations have the same number.
   Result<std::optional<Rotation>> Prepare(const VolumeSpec& spec, Generation::Time now);
+  // Nothing when a helper has done it already, or nothing is prepared.
   void Commit();
   void Abandon();
+  // The helper is done or given up: the root has the keys of the current generation.
+  void FinishRotation();
 
   // Everything, with the prepared generation as the last one if there is one. Once that was given
   // to a keeper, a successor shows it: readers may have seen it.
   TreeState Save() const;
   // For another process (fuse/tree_codec.h). INVALID_ARGUMENT when it is no state that Save
-  // returned. The kernel must be told about the LastRotation again, as after Publish: the
-  // predecessor may not have come to it.
+  // returned. Unless a helper has done all of the LastRotation, the kernel must be told about it
+  // again, as after Publish: the predecessor may not have come to it. FinishRotation comes then.
   static Result<std::unique_ptr<SecretTree>> Restore(TreeState state);
   // From the generation before to the current one, as far as retained.
   std::optional<Rotation> LastRotation() const;
@@ -126,6 +147,8 @@ class SecretTree {
 
   Reply<NodeAttributes> Lookup(std::uint64_t folder, std::string_view name) const;
   Reply<NodeAttributes> GetAttributes(std::uint64_t inode) const;
+  // For who asks through an open file: those of the bytes that it shows.
+  Reply<NodeAttributes> GetAttributes(std::uint64_t inode, std::uint64_t handle) const;
   Reply<std::string> ReadLink(std::uint64_t inode) const;
 
   // Open files keep their generation until CloseFile.
@@ -142,7 +165,18 @@ class SecretTree {
   Reply<std::vector<FolderEntry>> List(std::uint64_t inode, std::uint64_t handle,
                                        std::size_t offset, std::size_t limit) const;
 
+  // The helper's steps; EROFS for everything that is none of them, or not its turn.
+  Reply<NodeAttributes> MakeFolder(std::uint64_t parent, std::string_view name);
+  Reply<NodeAttributes> MakeLink(std::uint64_t parent, std::string_view name,
+                                 std::string_view target);
+  Reply<void> Rename(std::uint64_t from, std::string_view old_name, std::uint64_t to,
+                     std::string_view new_name);
+  Reply<void> Unlink(std::uint64_t parent, std::string_view name);
+  // Sets the times of a file that is not of the current generation, which changes nothing.
+  Reply<NodeAttributes> Touch(std::uint64_t inode) const;
+
   std::shared_ptr<const Generation> Current() const;
+  std::uint64_t CurrentNumber() const { return Current()->Number(); }
   // Oldest first.
   std::vector<std::shared_ptr<const Generation>> Retained() const;
   std::uint64_t SettledNumber() const;
@@ -156,9 +190,23 @@ class SecretTree {
     std::uint64_t expired_before = 0;
     std::uint64_t inherited_until = 0;           // the newest inherited one's number
     std::shared_ptr<const Generation> prepared;  // not shown yet; may be none
+    bool prepared_has_folder = false;            // the helper has made it
+    std::uint64_t link_number = 0;               // as in TreeState
+    // From the helper's rename until FinishRotation. Keys by index, sorted: those that the current
+    // generation has and the root not yet, and the other way round.
+    bool in_transition = false;
+    std::vector<std::uint32_t> missing_keys;
+    std::vector<std::uint32_t> leftover_keys;
 
     const Generation& Current() const { return *retained.back(); }
+    // Also the prepared one, once it has a folder.
     const Generation* Find(std::uint64_t number) const;
+    // Whose files are looked up as pinned ones.
+    bool IsRetired(const Generation& generation) const;
+    // What `name` in the root links to, the index of the link's inode included.
+    const GenerationNode* FindVisibleKey(std::string_view name) const;
+    std::vector<std::uint32_t> VisibleKeys() const;
+    void EndTransition();
     // Whether somebody may have this file of a retired generation open.
     bool MayBeOpen(const Generation& generation, std::uint32_t index) const;
     // The generation whose bytes a file's inode shows.
@@ -170,6 +218,7 @@ class SecretTree {
   SecretTree() = default;
   std::shared_ptr<const State> Snapshot() const;
   void SwapState(std::shared_ptr<State> state) REQUIRES(mutex_);
+  static void PromotePrepared(State& state);
   void DropUnused(State& state) const;
   void DropIfUnused(const Generation& generation) REQUIRES(mutex_);
 

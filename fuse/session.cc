@@ -171,29 +171,30 @@ Result<bool> Session::Resend() {
 
 // What the kernel never cached answers ENOENT, and a connection that is over ENODEV or ENOTCONN:
 // both leave nothing stale behind.
+void Session::ForgetEntry(std::uint64_t folder, std::string_view name) {
+  fuse_lowlevel_notify_inval_entry(session_, folder, name.data(), name.size());
+}
+
 void Session::Announce(const Rotation& rotation) {
   if (Ended()) return;
-  const auto forget = [this](std::uint64_t folder, std::string_view name) {
-    fuse_lowlevel_notify_inval_entry(session_, folder, name.data(), name.size());
-  };
-  const auto expire = [this, &forget](std::uint64_t folder, std::string_view name) {
-    const int result = fuse_lowlevel_notify_expire_entry(session_, folder, name.data(), name.size(),
-                                                         FUSE_LL_EXPIRE_ONLY);
-    if (result == -ENOSYS) forget(folder, name);
-  };
-  forget(kRootInode, "..data");
-  for (const std::string& key : rotation.removed_keys) forget(kRootInode, key);
+  ForgetEntry(kRootInode, kDataLink);
+  for (const std::string& key : rotation.removed_keys) ForgetEntry(kRootInode, key);
   fuse_lowlevel_notify_inval_inode(session_, kRootInode, -1, 0);
+  ExpireFiles(*rotation.previous);
+}
 
-  // From now on the files of the retired generation's folders are looked up as pinned ones. Expired
-  // and not dropped, where the kernel can: a dropped one that is bind-mounted (subPath) cannot be
-  // bound again when its container restarts.
-  const Generation& retired = *rotation.previous;
+// From now on the files of the retired generation's folders are looked up as pinned ones. Expired
+// and not dropped, where the kernel can: a dropped one that is bind-mounted (subPath) cannot be
+// bound again when its container restarts.
+void Session::ExpireFiles(const Generation& retired) {
   for (const GenerationNode& node : retired.Nodes()) {
     if (!node.is_folder) continue;
     const std::uint64_t folder = MakeInode({.generation = retired.Number(), .index = node.index});
     for (const GenerationNode::Child& child : node.children) {
-      if (!retired.Nodes()[child.slot].is_folder) expire(folder, child.name);
+      if (retired.Nodes()[child.slot].is_folder || Ended()) continue;
+      const int result = fuse_lowlevel_notify_expire_entry(session_, folder, child.name.data(),
+                                                           child.name.size(), FUSE_LL_EXPIRE_ONLY);
+      if (result == -ENOSYS) ForgetEntry(folder, child.name);
     }
   }
 }
@@ -204,12 +205,18 @@ void Session::Settle(std::uint64_t number) {
       if (node.is_folder || Ended()) continue;
       const std::uint64_t inode =
           MakeInode({.generation = generation->Number(), .index = node.index});
-      // Without opens the kernel's pages are all that readers see; otherwise those who have the
-      // file open still read from them.
-      const off_t from = cache_ == CacheProfile::kFull ? 0 : -1;
-      fuse_lowlevel_notify_inval_inode(session_, inode, from, 0);
+      // The attributes only: the next read finds another time, and drops the pages. Those who have
+      // the file open find the same time, and still read from them.
+      fuse_lowlevel_notify_inval_inode(session_, inode, -1, 0);
     }
   }
+}
+
+void Session::Expire(std::uint64_t number) {
+  for (const auto& generation : tree_->Retained()) {
+    if (generation->Number() < number) ExpireFiles(*generation);
+  }
+  tree_->Expire(number);
 }
 
 double Session::CacheSeconds() const {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string_view>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -25,7 +26,7 @@ namespace escagent::fuse {
 // caller decides where the bytes lie. What FUSE_INIT agrees on is the same for every session and
 // frozen (Negotiate in session.cc): a connection keeps it for life, across processes.
 //
-// Thread-safe: several threads may call Serve at once. Announce and Settle must not be called by a
+// Thread-safe: several threads may call Serve at once. Announce and Expire must not be called by a
 // thread that serves this session: the kernel may not take their messages before it got an answer.
 class Session {
  public:
@@ -66,10 +67,19 @@ class Session {
   bool Ended() const { return ended_.load(std::memory_order_acquire); }
 
   // Makes the kernel forget what the rotation replaced: when it returns, every path leads to the
-  // current generation.
+  // current generation. Not for rotations that a helper made to the end by renames: the kernel
+  // knows of those.
+  //
+  // The kernel may hold the calling thread up until requests about the volume's root are answered,
+  // and no signal ends that: should this process be killed just then, it is not gone (for who waits
+  // for it, a pidfd included) before a successor answers them.
   void Announce(const Rotation& rotation);
-  // Lets retired files follow up to the generation `number` (SecretTree::Settle).
+  // Lets retired files follow up to the generation `number` (SecretTree::Settle). Never waits.
   void Settle(std::uint64_t number);
+  // Gives up generations before `number` (SecretTree::Expire), some time after that one was
+  // settled: whoever still has a folder of an older one open is to look its files up anew. May wait
+  // as Announce does, but for requests about such folders, which are rare by then.
+  void Expire(std::uint64_t number);
 
   SecretTree& Tree() const { return *tree_; }
   CacheProfile Cache() const { return cache_; }
@@ -85,6 +95,9 @@ class Session {
   Status Open(UniqueFd device);
   Status AnswerInit(std::chrono::milliseconds timeout);
   Status ProcessInit();
+
+  void ForgetEntry(std::uint64_t folder, std::string_view name);
+  void ExpireFiles(const Generation& retired);
 
   const std::unique_ptr<SecretTree> tree_;
   const CacheProfile cache_;

@@ -14,6 +14,9 @@ namespace escagent::fuse {
 namespace {
 
 constexpr std::size_t kBlockSize = 4096;
+// How long the kernel may know `..data_tmp` without asking: longer than there can be nobody to ask
+// (a successor does not know of it), so that the rename finds it.
+constexpr double kNewDataLinkSeconds = 120;
 
 Session& Self(fuse_req_t request) { return *static_cast<Session*>(fuse_req_userdata(request)); }
 
@@ -45,9 +48,7 @@ void Init(void* session, fuse_conn_info* connection) {
   static_cast<Session*>(session)->Negotiate(connection);
 }
 
-void Lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
-  const Session& session = Self(request);
-  const Reply<NodeAttributes> found = session.Tree().Lookup(parent, name);
+void ReplyEntry(fuse_req_t request, const Reply<NodeAttributes>& found) {
   if (!found) {
     fuse_reply_err(request, found.error());
     return;
@@ -55,20 +56,28 @@ void Lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   fuse_entry_param entry = {};
   entry.ino = found->inode;
   entry.attr = ToStat(*found);
-  entry.attr_timeout = Seconds(session, *found);
+  entry.attr_timeout = Seconds(Self(request), *found);
   entry.entry_timeout = entry.attr_timeout;
   fuse_reply_entry(request, &entry);
 }
 
-void GetAttr(fuse_req_t request, fuse_ino_t inode, fuse_file_info*) {
-  const Session& session = Self(request);
-  const Reply<NodeAttributes> found = session.Tree().GetAttributes(inode);
+void ReplyAttributes(fuse_req_t request, const Reply<NodeAttributes>& found) {
   if (!found) {
     fuse_reply_err(request, found.error());
     return;
   }
   const struct stat attributes = ToStat(*found);
-  fuse_reply_attr(request, &attributes, Seconds(session, *found));
+  fuse_reply_attr(request, &attributes, Seconds(Self(request), *found));
+}
+
+void Lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
+  ReplyEntry(request, Self(request).Tree().Lookup(parent, name));
+}
+
+void GetAttr(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
+  const SecretTree& tree = Self(request).Tree();
+  ReplyAttributes(
+      request, file == nullptr ? tree.GetAttributes(inode) : tree.GetAttributes(inode, file->fh));
 }
 
 void ReadLink(fuse_req_t request, fuse_ino_t inode) {
@@ -177,8 +186,49 @@ void StatFs(fuse_req_t request, fuse_ino_t) {
   fuse_reply_statfs(request, &out);
 }
 
-// Every way to write. The mount is read-only, so that these are for whoever remounts it.
+// Every way to write that is none of the helper's steps (SecretTree). Pods have the mount
+// read-only, so that these are for whoever remounts it, and for processes on the node.
 void Refuse(fuse_req_t request) { fuse_reply_err(request, EROFS); }
+
+bool IsHelper(fuse_req_t request) { return fuse_req_ctx(request)->uid == 0; }
+
+void MakeFolder(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t) {
+  if (!IsHelper(request)) return Refuse(request);
+  ReplyEntry(request, Self(request).Tree().MakeFolder(parent, name));
+}
+
+void MakeLink(fuse_req_t request, const char* target, fuse_ino_t parent, const char* name) {
+  if (!IsHelper(request)) return Refuse(request);
+  const Session& session = Self(request);
+  const Reply<NodeAttributes> made = session.Tree().MakeLink(parent, name, target);
+  if (!made || name != kNewDataLink) return ReplyEntry(request, made);
+  fuse_entry_param entry = {};
+  entry.ino = made->inode;
+  entry.attr = ToStat(*made);
+  entry.attr_timeout = Seconds(session, *made);
+  entry.entry_timeout = kNewDataLinkSeconds;
+  fuse_reply_entry(request, &entry);
+}
+
+void Rename(fuse_req_t request, fuse_ino_t from, const char* old_name, fuse_ino_t to,
+            const char* new_name, unsigned flags) {
+  if (!IsHelper(request) || flags != 0) return Refuse(request);
+  const Reply<void> done = Self(request).Tree().Rename(from, old_name, to, new_name);
+  fuse_reply_err(request, done ? 0 : done.error());
+}
+
+void Unlink(fuse_req_t request, fuse_ino_t parent, const char* name) {
+  if (!IsHelper(request)) return Refuse(request);
+  const Reply<void> done = Self(request).Tree().Unlink(parent, name);
+  fuse_reply_err(request, done ? 0 : done.error());
+}
+
+void SetAttr(fuse_req_t request, fuse_ino_t inode, struct stat*, int which, fuse_file_info*) {
+  constexpr int kTimes = FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_MTIME |
+                         FUSE_SET_ATTR_MTIME_NOW | FUSE_SET_ATTR_CTIME;
+  if (!IsHelper(request) || (which & ~kTimes) != 0) return Refuse(request);
+  ReplyAttributes(request, Self(request).Tree().Touch(inode));
+}
 
 fuse_lowlevel_ops MakeOps() {
   fuse_lowlevel_ops ops = {};
@@ -194,17 +244,13 @@ fuse_lowlevel_ops MakeOps() {
   ops.releasedir = ReleaseDir;
   ops.statfs = StatFs;
 
-  ops.setattr = [](fuse_req_t request, fuse_ino_t, struct stat*, int, fuse_file_info*) {
-    Refuse(request);
-  };
+  ops.mkdir = MakeFolder;
+  ops.symlink = MakeLink;
+  ops.rename = Rename;
+  ops.unlink = Unlink;
+  ops.setattr = SetAttr;
   ops.mknod = [](fuse_req_t request, fuse_ino_t, const char*, mode_t, dev_t) { Refuse(request); };
-  ops.mkdir = [](fuse_req_t request, fuse_ino_t, const char*, mode_t) { Refuse(request); };
-  ops.unlink = [](fuse_req_t request, fuse_ino_t, const char*) { Refuse(request); };
   ops.rmdir = [](fuse_req_t request, fuse_ino_t, const char*) { Refuse(request); };
-  ops.symlink = [](fuse_req_t request, const char*, fuse_ino_t, const char*) { Refuse(request); };
-  ops.rename = [](fuse_req_t request, fuse_ino_t, const char*, fuse_ino_t, const char*, unsigned) {
-    Refuse(request);
-  };
   ops.link = [](fuse_req_t request, fuse_ino_t, fuse_ino_t, const char*) { Refuse(request); };
   ops.create = [](fuse_req_t request, fuse_ino_t, const char*, mode_t, fuse_file_info*) {
     Refuse(request);

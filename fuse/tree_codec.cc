@@ -4,7 +4,7 @@
 //   magic 64, version 32, cache profile 32
 //   metadata string
 //   INIT: capabilities 64, max_write 32, max_background 32, request string
-//   first number 64, settled number 64, expired before 64
+//   first number 64, settled number 64, expired before 64, link number 64
 //   names:       count 32, strings
 //   contents:    count 32, strings
 //   generations: count 32, each
@@ -161,6 +161,7 @@ void WriteAll(const SavedVolume& volume, const std::vector<NumberedSpec>& specs,
   out.Number(volume.tree.first_number);
   out.Number(volume.tree.settled_number);
   out.Number(volume.tree.expired_before);
+  out.Number(volume.tree.link_number);
   out.Count(volume.tree.names.size());
   for (const std::string& name : volume.tree.names) out.String(name);
   out.Count(contents.all.size());
@@ -242,6 +243,7 @@ Status ReadTree(Reader& in, TreeState& tree) {
   tree.first_number = in.Number<std::uint64_t>();
   tree.settled_number = in.Number<std::uint64_t>();
   tree.expired_before = in.Number<std::uint64_t>();
+  tree.link_number = in.Number<std::uint64_t>();
   for (std::size_t left = in.Count(4); left > 0; --left) tree.names.emplace_back(in.String());
   if (!in.Good() || tree.names.size() > kMaxIndex - kFirstNameIndex) return Damaged("names");
   NameTable names(tree.names);

@@ -1,6 +1,8 @@
 // The part of SecretTree that changes what is shown.
 
 #include <algorithm>
+#include <cerrno>
+#include <iterator>
 #include <random>
 #include <string>
 #include <utility>
@@ -21,6 +23,23 @@ Rotation MakeRotation(std::shared_ptr<const Generation> previous,
     }
   }
   return rotation;
+}
+
+using Indexes = std::vector<std::uint32_t>;  // sorted
+
+Indexes Keys(const Generation& generation) {
+  Indexes keys;
+  for (const GenerationNode::Child& child : generation.Root().children) {
+    keys.push_back(generation.Nodes()[child.slot].index);
+  }
+  std::ranges::sort(keys);
+  return keys;
+}
+
+Indexes Minus(const Indexes& all, const Indexes& without) {
+  Indexes rest;
+  std::ranges::set_difference(all, without, std::back_inserter(rest));
+  return rest;
 }
 
 bool IsAscending(const std::vector<std::shared_ptr<const Generation>>& generations) {
@@ -53,7 +72,8 @@ Result<std::unique_ptr<SecretTree>> SecretTree::Restore(TreeState saved) {
     return generation->Number() == saved.settled_number;
   });
   if (settled == generations.end() || !IsAscending(generations) || saved.first_number == 0 ||
-      generations.front()->Number() < saved.first_number) {
+      generations.front()->Number() < saved.first_number ||
+      saved.link_number > generations.back()->Number()) {
     return InvalidArgument(
         "restore volume: its generations do not fit together; publish the volume anew");
   }
@@ -67,6 +87,9 @@ Result<std::unique_ptr<SecretTree>> SecretTree::Restore(TreeState saved) {
   state->settled = *settled;
   state->expired_before = saved.expired_before;
   state->inherited_until = tree->last_number_;
+  state->link_number = saved.link_number;
+  // A helper may still be at work.
+  state->in_transition = saved.settled_number < tree->last_number_;
   state->retained = std::move(saved.generations);
   MutexLock lock(tree->mutex_);
   tree->SwapState(std::move(state));
@@ -79,6 +102,7 @@ TreeState SecretTree::Save() const {
                   .generations = state->retained,
                   .settled_number = state->settled->Number(),
                   .expired_before = state->expired_before,
+                  .link_number = state->link_number,
                   .names = names_.Paths()};
   if (state->prepared != nullptr) saved.generations.push_back(state->prepared);
   return saved;
@@ -116,12 +140,18 @@ Result<std::optional<Rotation>> SecretTree::Prepare(const VolumeSpec& spec, Gene
   return rotation;
 }
 
+void SecretTree::PromotePrepared(State& state) {
+  state.retained.push_back(std::move(state.prepared));
+  state.prepared = nullptr;
+  state.prepared_has_folder = false;
+}
+
 void SecretTree::Commit() {
   MutexLock lock(mutex_);
   if (state_->prepared == nullptr) return;
   auto state = std::make_shared<State>(*state_);
-  state->retained.push_back(std::move(state->prepared));
-  state->prepared = nullptr;
+  PromotePrepared(*state);
+  state->EndTransition();
   SwapState(std::move(state));
 }
 
@@ -130,7 +160,137 @@ void SecretTree::Abandon() {
   if (state_->prepared == nullptr) return;
   auto state = std::make_shared<State>(*state_);
   state->prepared = nullptr;
+  state->prepared_has_folder = false;
   SwapState(std::move(state));
+}
+
+void SecretTree::FinishRotation() {
+  MutexLock lock(mutex_);
+  if (!state_->in_transition) return;
+  auto state = std::make_shared<State>(*state_);
+  state->EndTransition();
+  SwapState(std::move(state));
+}
+
+void SecretTree::State::EndTransition() {
+  in_transition = false;
+  missing_keys.clear();
+  leftover_keys.clear();
+}
+
+Indexes SecretTree::State::VisibleKeys() const {
+  Indexes visible = Minus(Keys(Current()), missing_keys);
+  visible.insert(visible.end(), leftover_keys.begin(), leftover_keys.end());
+  std::ranges::sort(visible);
+  return visible;
+}
+
+Reply<NodeAttributes> SecretTree::MakeFolder(std::uint64_t parent, std::string_view name) {
+  std::uint64_t number = 0;
+  {
+    MutexLock lock(mutex_);
+    const Generation* const prepared = state_->prepared.get();
+    if (parent == kRootInode && prepared != nullptr && name == prepared->FolderName()) {
+      auto state = std::make_shared<State>(*state_);
+      state->prepared_has_folder = true;
+      number = prepared->Number();
+      SwapState(std::move(state));
+    } else if (parent == kRootInode && name == state_->Current().FolderName()) {
+      number = state_->Current().Number();
+    } else {
+      return std::unexpected(EROFS);
+    }
+  }
+  return GetAttributes(MakeInode({.generation = number, .index = kFolderIndex}));
+}
+
+Reply<NodeAttributes> SecretTree::MakeLink(std::uint64_t parent, std::string_view name,
+                                           std::string_view target) {
+  if (parent != kRootInode) return std::unexpected(EROFS);
+  {
+    MutexLock lock(mutex_);
+    auto state = std::make_shared<State>(*state_);
+    const Generation& current = state->Current();
+    if (name == kNewDataLink) {
+      const Generation* const prepared = state->prepared.get();
+      if (prepared != nullptr && target == prepared->FolderName()) {
+        state->link_number = prepared->Number();
+      } else if (target == current.FolderName()) {
+        state->link_number = current.Number();
+      } else {
+        return std::unexpected(EROFS);
+      }
+    } else {
+      const GenerationNode* const key = current.FindChild(current.Root(), name);
+      if (key == nullptr || !target.starts_with(kKeyTarget) ||
+          target.substr(kKeyTarget.size()) != name) {
+        return std::unexpected(EROFS);
+      }
+      std::erase(state->missing_keys, key->index);
+    }
+    SwapState(std::move(state));
+  }
+  return Lookup(kRootInode, name);
+}
+
+Reply<void> SecretTree::Rename(std::uint64_t from, std::string_view old_name, std::uint64_t to,
+                               std::string_view new_name) {
+  if (from != kRootInode || to != kRootInode || old_name != kNewDataLink || new_name != kDataLink) {
+    return std::unexpected(EROFS);
+  }
+  MutexLock lock(mutex_);
+  auto state = std::make_shared<State>(*state_);
+  if (state->prepared != nullptr && state->link_number == state->prepared->Number()) {
+    const Indexes before = state->VisibleKeys();
+    PromotePrepared(*state);
+    const Indexes after = Keys(state->Current());
+    state->in_transition = true;
+    state->missing_keys = Minus(after, before);
+    state->leftover_keys = Minus(before, after);
+  } else if (state->link_number != state->Current().Number() &&
+             (state->link_number != 0 || state->prepared != nullptr)) {
+    // A link that somebody left who rotated to another generation. Without any, it is one to the
+    // current generation that the kernel knows of and whoever was asked to make it is gone.
+    return std::unexpected(EROFS);
+  }
+  state->link_number = 0;
+  SwapState(std::move(state));
+  return {};
+}
+
+Reply<void> SecretTree::Unlink(std::uint64_t parent, std::string_view name) {
+  if (parent != kRootInode) return std::unexpected(EROFS);
+  MutexLock lock(mutex_);
+  auto state = std::make_shared<State>(*state_);
+  if (name == kNewDataLink) {
+    state->link_number = 0;
+    SwapState(std::move(state));
+    return {};
+  }
+  const Generation& current = state->Current();
+  if (current.FindChild(current.Root(), name) != nullptr) return std::unexpected(EROFS);
+  bool known = false;
+  for (const auto& generation : state->retained) {
+    const GenerationNode* const key = generation->FindChild(generation->Root(), name);
+    if (key == nullptr) continue;
+    std::erase(state->leftover_keys, key->index);
+    known = true;
+  }
+  if (!known) return std::unexpected(EROFS);
+  SwapState(std::move(state));
+  return {};
+}
+
+Reply<NodeAttributes> SecretTree::Touch(std::uint64_t inode) const {
+  const InodeParts parts = SplitInode(inode);
+  const std::shared_ptr<const State> state = Snapshot();
+  const Generation* const generation = state->Find(parts.generation);
+  const GenerationNode* const node =
+      generation == nullptr ? nullptr : generation->Find(parts.index);
+  if (node == nullptr || node->is_folder || parts.generation >= state->Current().Number()) {
+    return std::unexpected(EROFS);
+  }
+  return GetAttributes(inode);
 }
 
 std::vector<std::shared_ptr<const Generation>> SecretTree::Settle(std::uint64_t number) {
@@ -148,6 +308,7 @@ std::vector<std::shared_ptr<const Generation>> SecretTree::Settle(std::uint64_t 
       following.push_back(generation);
     }
   }
+  if (number >= state->Current().Number()) state->EndTransition();
   SwapState(std::move(state));
   return following;
 }
