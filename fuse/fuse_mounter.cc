@@ -7,6 +7,8 @@
 #include "fuse/mount_ops.h"
 #include "fuse/secret_tree.h"
 #include "fuse/target_folder.h"
+#include "fuse/tmpfs_mount.h"
+#include "fuse/tmpfs_volume.h"
 
 namespace escagent::fuse {
 namespace {
@@ -14,6 +16,7 @@ namespace {
 constexpr std::chrono::milliseconds kInitTimeout{5000};
 // Against somebody who mounts as fast as we unmount.
 constexpr int kMaxLayers = 1000;
+constexpr std::uint64_t kMaxTmpfsSize = 64ULL << 20;
 
 bool IsDevice(const MountInfo& mount, const DeviceNumber& device) {
   return mount.device_major == device.major && mount.device_minor == device.minor;
@@ -63,22 +66,38 @@ Result<std::unique_ptr<FuseMounter>> FuseMounter::Create(Options options) {
 
 Result<std::unique_ptr<MountedVolume>> FuseMounter::Mount(const MountOptions& options,
                                                           const VolumeSpec& spec) {
-  const auto now = std::chrono::system_clock::now();
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch());
-  ESC_ASSIGN_OR_RETURN(std::unique_ptr<SecretTree> tree,
-                       SecretTree::Create(spec, static_cast<std::uint64_t>(seconds.count()), now));
   ESC_ASSIGN_OR_RETURN(const bool is_mount_point, IsMountPoint(options.mountpoint));
   ESC_ASSIGN_OR_RETURN(const bool created, CreateTarget(options.mountpoint, is_mount_point));
   ESC_ASSIGN_OR_RETURN(const std::string path, ResolveMountpoint(options.mountpoint));
-  Result<std::unique_ptr<MountedVolume>> volume = MountAt(path, options, std::move(tree), spec);
+  Result<std::unique_ptr<MountedVolume>> volume = options.backend == Backend::kTmpfs
+                                                      ? MountTmpfsAt(path, options, spec)
+                                                      : MountFuseAt(path, options, spec);
   if (!volume && created) ESC_RETURN_IF_ERROR(RemoveTarget(path));
   return volume;
 }
 
-Result<std::unique_ptr<MountedVolume>> FuseMounter::MountAt(const std::string& path,
-                                                            const MountOptions& options,
-                                                            std::unique_ptr<SecretTree> tree,
-                                                            const VolumeSpec& spec) {
+Result<std::unique_ptr<MountedVolume>> FuseMounter::MountTmpfsAt(const std::string& path,
+                                                                 const MountOptions& options,
+                                                                 const VolumeSpec& spec) {
+  ESC_ASSIGN_OR_RETURN(UniqueFd root, MountTmpfs(path, options, 0755, kMaxTmpfsSize));
+  ESC_ASSIGN_OR_RETURN(const DeviceNumber number, MountedDevice(path));
+  auto volume =
+      std::make_unique<TmpfsVolume>(AtomicWriter(std::move(root)), "the volume at " + path,
+                                    [path, number] { return UnmountVolume(path, number); });
+  if (Status published = volume->Publish(spec); !published) {
+    ESC_RETURN_IF_ERROR(volume->Unmount());
+    return std::unexpected(Annotate(std::move(published).error(), "mount volume at " + path));
+  }
+  return volume;
+}
+
+Result<std::unique_ptr<MountedVolume>> FuseMounter::MountFuseAt(const std::string& path,
+                                                                const MountOptions& options,
+                                                                const VolumeSpec& spec) {
+  const auto now = std::chrono::system_clock::now();
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch());
+  ESC_ASSIGN_OR_RETURN(std::unique_ptr<SecretTree> tree,
+                       SecretTree::Create(spec, static_cast<std::uint64_t>(seconds.count()), now));
   ESC_ASSIGN_OR_RETURN(UniqueFd device, MountFuse(path, options, spec.folder_mode));
   Result<std::unique_ptr<MountedVolume>> volume =
       Serve(threads_, std::move(device), path, options.cache, std::move(tree));

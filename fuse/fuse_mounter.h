@@ -53,10 +53,12 @@ class FuseMounter final : public Mounter {
 
  private:
   explicit FuseMounter(std::shared_ptr<ServingThreads> threads) : threads_(std::move(threads)) {}
-  Result<std::unique_ptr<MountedVolume>> MountAt(const std::string& path,
-                                                 const MountOptions& options,
-                                                 std::unique_ptr<SecretTree> tree,
-                                                 const VolumeSpec& spec);
+  Result<std::unique_ptr<MountedVolume>> MountFuseAt(const std::string& path,
+                                                     const MountOptions& options,
+                                                     const VolumeSpec& spec);
+  Result<std::unique_ptr<MountedVolume>> MountTmpfsAt(const std::string& path,
+                                                      const MountOptions& options,
+                                                      const VolumeSpec& spec);
 
   const std::shared_ptr<ServingThreads> threads_;
 };

@@ -18,7 +18,7 @@ void MakeCurrent(const FuseVolume::Host& host, Session& session, const std::stri
     }
   }
   session.Tree().Commit();
-  // FinishRotation: with the renames
+  session.Tree().FinishRotation();
 }
 
 void TellKernel(Session& session, const Rotation& rotation) {
