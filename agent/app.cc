@@ -1,9 +1,12 @@
 #include "agent/app.h"
 
+#include <atomic>
 #include <filesystem>
+#include <optional>
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "agent/cache/environment_cache.h"
 #include "agent/status/admin_server.h"
@@ -19,12 +22,18 @@
 #include "csi/server.h"
 #include "esc/client.h"
 #include "fuse/fuse_mounter.h"
+#include "fuse/keeper_link.h"
+#include "fuse/kept_mounter.h"
 
 namespace escagent {
 namespace {
 
 constexpr std::chrono::seconds kProbeTimeout{3};
 constexpr std::chrono::seconds kDrain{5};
+// How long calls under way may take when a successor waits, which has 2 s of patience.
+constexpr std::chrono::milliseconds kHandover{500};
+constexpr std::chrono::seconds kKeeperPatience{10};
+constexpr std::chrono::seconds kKeeperTimeout{5};
 constexpr std::string_view kUnixScheme = "unix://";
 
 }  // namespace
@@ -47,19 +56,23 @@ class App::Impl {
   ~Impl() {
     http_.reset();
     admin_.reset();
-    if (csi_ != nullptr) csi_->Stop(kDrain);
+    if (csi_ != nullptr) csi_->Stop(link_ != nullptr ? kHandover : kDrain);
     csi_.reset();
-    if (volumes_ != nullptr) volumes_->Shutdown();
+    volumes_.reset();
+    mounter_.reset();
+    // A successor may be waiting for it: the rest takes its time afterwards.
+    if (link_ != nullptr) EndHandover();
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  Status Start(std::function<void()> on_fatal) {
+  Status Start(Callbacks callbacks) {
+    std::vector<fuse::RestoredVolume> restored;
+    ESC_RETURN_IF_ERROR(StartMounter(std::move(callbacks.on_drain), restored));
     ESC_ASSIGN_OR_RETURN(stores_, store::FileStoreRegistry::Load({
                                       .directory = options_.stores_dir,
                                       .default_api_url = options_.esc_url + "/api/esc",
                                   }));
-    ESC_ASSIGN_OR_RETURN(mounter_, fuse::FuseMounter::Create({}));
     volumes_ = std::make_unique<volume::VolumeManager>(
         volume::VolumeManager::Options{
             .max_stale = options_.max_stale,
@@ -68,8 +81,11 @@ class App::Impl {
                 [this](const volume::VolumeEvent& event) { metrics_.CountVolumeEvent(event); }},
         *stores_, cache_, *mounter_, clock_,
         [this](const store::ResolvedStore& store) { return MakeApi(store); });
-    ESC_RETURN_IF_ERROR(StartCsi(std::move(on_fatal)));
+    volumes_->Restore(std::move(restored));
+    ESC_RETURN_IF_ERROR(StartCsi(std::move(callbacks.on_fatal)));
     ESC_RETURN_IF_ERROR(StartListeners());
+    started_ = true;
+    if (reconnected_early_) Reconnected();
     return {};
   }
 
@@ -79,6 +95,55 @@ class App::Impl {
   std::shared_ptr<esc::Api> MakeApi(const store::ResolvedStore& store) {
     return std::make_shared<esc::Client>(
         esc::Client::Options{.api_url = store.api_url, .token = store.token}, transport_, clock_);
+  }
+
+  Status StartMounter(std::function<void()> on_drain,
+                      std::vector<fuse::RestoredVolume>& restored) {
+    if (options_.keeper_socket.empty()) {
+      ESC_ASSIGN_OR_RETURN(mounter_, fuse::FuseMounter::Create({}));
+      return {};
+    }
+    ESC_ASSIGN_OR_RETURN(
+        link_, fuse::KeeperLink::Connect(
+                   options_.keeper_socket,
+                   {.on_drain = std::move(on_drain), .on_reconnected = [this] { Reconnected(); }},
+                   kKeeperPatience, kKeeperTimeout));
+    ESC_ASSIGN_OR_RETURN(
+        auto kept,
+        fuse::KeptMounter::Create({.kubelet_dir = options_.kubelet_dir, .serving = {}}, *link_));
+    ESC_ASSIGN_OR_RETURN(restored, kept->Restore());
+    ESC_RETURN_IF_ERROR(link_->Client()->Ready());
+    kept_ = kept.get();
+    mounter_ = std::move(kept);
+    LogInfo("took over from esc-keeper",
+            {{log_key::kCount, static_cast<std::int64_t>(restored.size())}});
+    return {};
+  }
+
+  // On the link's thread, or the one that starts.
+  void Reconnected() {
+    if (!started_) {
+      reconnected_early_ = true;
+      return;
+    }
+    Status status = kept_->Reconnected();
+    if (status) status = link_->Client()->Ready();
+    if (status) status = AdoptSockets();
+    if (!status) LogError("cannot use the new keeper", {{log_key::kError, status.error()}});
+  }
+
+  Status AdoptSockets() {
+    ESC_ASSIGN_OR_RETURN(keeper::ListeningSockets sockets, link_->Client()->GetSockets());
+    csi_->AdoptSockets(std::move(sockets.csi), std::move(sockets.registration));
+    return {};
+  }
+
+  void EndHandover() {
+    if (const Status status = link_->Drained(); !status) {
+      LogWarning("the keeper does not know that this agent has finished",
+                 {{log_key::kError, status.error()}});
+    }
+    link_.reset();
   }
 
   Status StartCsi(std::function<void()> on_fatal) {
@@ -95,12 +160,20 @@ class App::Impl {
                               std::chrono::nanoseconds duration) {
       metrics_.CountRpc(method, code, duration);
     };
+    csi::AdoptedSockets sockets;
+    if (link_ != nullptr) {
+      ESC_ASSIGN_OR_RETURN(keeper::ListeningSockets kept, link_->Client()->GetSockets());
+      sockets = {.csi = std::move(kept.csi), .registration = std::move(kept.registration)};
+    }
     // The folder is the driver's own, unlike that of the registration socket.
     std::error_code ignored;
-    std::filesystem::create_directories(
-        std::filesystem::path(options_.csi_endpoint.substr(kUnixScheme.size())).parent_path(),
-        ignored);
-    ESC_ASSIGN_OR_RETURN(csi_, csi::Server::Start(std::move(options), *volumes_, clock_));
+    if (!sockets.csi) {
+      std::filesystem::create_directories(
+          std::filesystem::path(options_.csi_endpoint.substr(kUnixScheme.size())).parent_path(),
+          ignored);
+    }
+    ESC_ASSIGN_OR_RETURN(
+        csi_, csi::Server::Start(std::move(options), *volumes_, clock_, std::move(sockets)));
     LogInfo("serving", {{log_key::kDriver, options_.driver_name},
                         {log_key::kNode, options_.node_name},
                         {log_key::kEndpoint, options_.csi_endpoint},
@@ -134,6 +207,10 @@ class App::Impl {
 
   Status Ready() const {
     ESC_RETURN_IF_ERROR(Healthy());
+    if (link_ != nullptr && !link_->Connected()) {
+      return Unavailable("esc-keeper does not answer at " + options_.keeper_socket +
+                         "; volumes are served, but none can be mounted; is its pod running?");
+    }
     if (options_.registration_socket.empty() || csi_->IsRegistered()) return {};
     return Unavailable("kubelet has not registered the driver yet; is " +
                        options_.registration_socket + " in its plugins_registry folder?");
@@ -143,6 +220,7 @@ class App::Impl {
     return {.node = options_.node_name,
             .driver = options_.driver_name,
             .registered = csi_->IsRegistered(),
+            .keeper_connected = link_ == nullptr ? std::nullopt : std::optional(link_->Connected()),
             .started_at = started_at_,
             .now = clock_.Now(),
             .environments = cache_.List(),
@@ -170,7 +248,12 @@ class App::Impl {
   CurlTransport transport_;
   std::unique_ptr<store::FileStoreRegistry> stores_;
   cache::EnvironmentCache cache_;
-  std::unique_ptr<fuse::FuseMounter> mounter_;
+  // None without a keeper.
+  std::unique_ptr<fuse::KeeperLink> link_;
+  fuse::KeptMounter* kept_ = nullptr;  // mounter_, then
+  std::atomic<bool> started_ = false;
+  std::atomic<bool> reconnected_early_ = false;
+  std::unique_ptr<fuse::Mounter> mounter_;
   std::unique_ptr<volume::VolumeManager> volumes_;
   std::unique_ptr<csi::Server> csi_;
   std::unique_ptr<status::AdminServer> admin_;
@@ -181,9 +264,9 @@ App::App(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 App::~App() = default;
 
 Result<std::unique_ptr<App>> App::Start(const AppOptions& options, Clock& clock,
-                                        std::function<void()> on_fatal) {
+                                        Callbacks callbacks) {
   auto impl = std::make_unique<Impl>(options, clock);
-  ESC_RETURN_IF_ERROR(impl->Start(std::move(on_fatal)));
+  ESC_RETURN_IF_ERROR(impl->Start(std::move(callbacks)));
   return std::unique_ptr<App>(new App(std::move(impl)));
 }
 

@@ -22,6 +22,8 @@ struct AppOptions {
   // The CSI socket's path as kubelet sees it.
   std::string kubelet_registration_path;
   std::string kubelet_dir;
+  // Where esc-keeper listens; empty: this process mounts by itself, as root.
+  std::string keeper_socket;
   std::string esc_url;
   std::string esc_ca_file;
   bool allow_plain_http = false;
@@ -35,12 +37,20 @@ struct AppOptions {
 // The node agent: the composition root, and the only place where the parts meet. Starting it brings
 // the parts up in the order of their dependencies (caches first, the registration socket last);
 // destroying it takes them down in reverse. Mounts stay in place.
+//
+// With a keeper, what an agent before this one had mounted is served first of all, before stores
+// are read or ESC is asked; and the end is a handover: what was read is answered, no more is read.
 class App {
  public:
-  // `on_fatal` is called, from any thread, when the agent cannot go on (kubelet refused the
-  // registration): the caller ends the process with an exit code.
+  // Why the process should end, from any thread; the callbacks must not block.
+  struct Callbacks {
+    // The agent cannot go on (kubelet refused the registration).
+    std::function<void()> on_fatal;
+    // Another agent wants to take over: it waits 2 s for this one to be destroyed.
+    std::function<void()> on_drain;
+  };
   static Result<std::unique_ptr<App>> Start(const AppOptions& options, Clock& clock,
-                                            std::function<void()> on_fatal);
+                                            Callbacks callbacks);
   ~App();
   App(const App&) = delete;
   App& operator=(const App&) = delete;

@@ -9,21 +9,26 @@ namespace {
 
 using std::chrono::steady_clock;
 
-void MakeCurrent(const FuseVolume::Host& host, Session& session, const std::string& name,
+// Makes what is prepared current. True when the kernel knows of it, having made the renames itself.
+bool MakeCurrent(const FuseVolume::Host& host, Session& session, const std::string& name,
                  const Rotation& rotation) {
+  Status seen = MakeError(Code::kUnimplemented, "nobody makes the renames");
   if (host.rotate) {
-    if (const Status status = host.rotate(session, rotation); !status) {
+    seen = host.rotate(session, rotation);
+    if (!seen) {
       LogWarning("watchers in the pod do not see this rotation",
-                 {{log_key::kVolume, name}, {log_key::kError, status.error()}});
+                 {{log_key::kVolume, name}, {log_key::kError, seen.error()}});
     }
   }
   session.Tree().Commit();
   session.Tree().FinishRotation();
+  return seen.has_value();
 }
 
-void TellKernel(Session& session, const Rotation& rotation) {
-  session.Announce(rotation);
-  if (session.Cache() != CacheProfile::kFull) session.Settle(rotation.current->Number());
+// With CacheProfile::kFull it is done when the older generation is given up: nobody tells us of
+// open files, and until then who was reading one has time to finish.
+void Settle(Session& session, std::uint64_t number) {
+  if (session.Cache() != CacheProfile::kFull) session.Settle(number);
 }
 
 }  // namespace
@@ -84,43 +89,54 @@ Status FuseVolume::Publish(const VolumeSpec& spec) {
     }
     return {};
   }
-  MakeCurrent(host_, *session_, name_, **rotation);
-  ExpireLater((*rotation)->current->Number());
-  threads_->notifier->Post(steady_clock::now(),
-                           [session = session_, gate = gate_, made = **std::move(rotation)] {
-                             TellKernel(*session, made);
-                             gate->Leave();
-                           });
+  const std::uint64_t number = (*rotation)->current->Number();
+  const bool told = MakeCurrent(host_, *session_, name_, **rotation);
+  ExpireLater(number);
+  if (told) {
+    Settle(*session_, number);
+    gate_->Leave();
+    return {};
+  }
+  threads_->notifier->Post(
+      steady_clock::now(),
+      [session = session_, gate = gate_, made = **std::move(rotation), number] {
+        session->Announce(made);
+        Settle(*session, number);
+        gate->Leave();
+      });
   if (!gate_->WaitUntilLeft(deadline)) return late();
   return {};
 }
 
-// The older generation is given up some time later. Weak: a connection whose volume is gone must
-// not be kept open until then.
+// Weak: a connection whose volume is gone must not be kept open until then.
 void FuseVolume::ExpireLater(std::uint64_t number) {
   threads_->notifier->Post(steady_clock::now() + threads_->grace,
                            [weak = std::weak_ptr<Session>(session_), number] {
                              const std::shared_ptr<Session> session = weak.lock();
                              if (session == nullptr) return;
-                             // In full nobody tells us of open files: until now, who was reading
-                             // one had time to finish.
-                             if (session->Cache() == CacheProfile::kFull) session->Settle(number);
-                             session->Tree().Expire(number);
+                             session->Settle(number);
+                             session->Expire(number);
                            });
 }
 
-void FuseVolume::FinishInherited(bool watchers_missed_it) {
-  std::optional<Rotation> rotation = session_->Tree().LastRotation();
+void FuseVolume::FinishInherited(bool was_made) {
+  const std::optional<Rotation> rotation = session_->Tree().LastRotation();
   // In the second case somebody has published here already, which does the same.
   if (!rotation || !gate_->Enter(steady_clock::now())) return;
-  ExpireLater(rotation->current->Number());
-  threads_->notifier->Post(
-      steady_clock::now(), [host = host_, session = session_, gate = gate_, name = name_,
-                            made = *std::move(rotation), watchers_missed_it] {
-        if (watchers_missed_it) MakeCurrent(host, *session, name, made);
-        TellKernel(*session, made);
-        gate->Leave();
-      });
+  const std::uint64_t number = rotation->current->Number();
+  ExpireLater(number);
+  if (was_made) {
+    session_->Tree().FinishRotation();
+    Settle(*session_, number);
+    gate_->Leave();
+    return;
+  }
+  threads_->notifier->Post(steady_clock::now(), [host = host_, session = session_, gate = gate_,
+                                                 name = name_, made = *rotation, number] {
+    if (!MakeCurrent(host, *session, name, made)) session->Announce(made);
+    Settle(*session, number);
+    gate->Leave();
+  });
 }
 
 VolumeSize FuseVolume::Size() const {

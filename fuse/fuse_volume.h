@@ -54,9 +54,9 @@ class FuseVolume final : public MountedVolume {
   // FAILED_PRECONDITION when somebody has mounted something else on top.
   Status Unmount() override;
   bool Healthy() const override { return !session_->Ended(); }
-  // Tells the kernel, in the background, of the rotation that a predecessor made or was making, and
-  // has the host make it (again) when `watchers_missed_it`.
-  void FinishInherited(bool watchers_missed_it);
+  // Brings the rotation to an end that a predecessor made (`was_made`: the host made all of the
+  // renames) or was making; in the background where it may take time.
+  void FinishInherited(bool was_made);
 
  private:
   // Lets one rotation at a time through; shared with the notifier, which may finish late.

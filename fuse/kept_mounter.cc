@@ -51,7 +51,7 @@ struct KeptMounter::Inherited {
   std::string metadata;
   EventLoop::SessionId id = 0;
   std::shared_ptr<Session> session;
-  bool watchers_missed_rotation = false;
+  bool rotation_was_made = false;
 };
 
 Result<std::unique_ptr<KeptMounter>> KeptMounter::Create(Options options, KeeperLink& link) {
@@ -123,12 +123,11 @@ Result<KeptMounter::Inherited> KeptMounter::Inherit(keeper::KeptVolume kept) con
   ESC_ASSIGN_OR_RETURN(std::unique_ptr<SecretTree> tree, SecretTree::Restore(saved.tree));
   const mode_t mode = tree->Current()->FolderMode();
   const std::uint64_t number = tree->Current()->Number();
-  const bool has_rotation = tree->LastRotation().has_value();
   Inherited inherited{.target = kept.target,
                       .metadata = saved.metadata,
                       .id = kept.device_number,
                       .session = nullptr,
-                      .watchers_missed_rotation = has_rotation && kept.rotated != number};
+                      .rotation_was_made = kept.rotated == number};
   const std::shared_ptr<keeper::KeeperClient> client = link_.Client();
   if (kept.gone && !kept.aborted) {
     ESC_RETURN_IF_ERROR(client->Mount(kept.target, mode, state.selinux_context));
@@ -159,7 +158,7 @@ Result<RestoredVolume> KeptMounter::Serve(Inherited inherited) {
   auto volume = std::make_unique<FuseVolume>(threads_, std::move(inherited.session), inherited.id,
                                              inherited.target.volume,
                                              HostOf(inherited.target, inherited.metadata));
-  volume->FinishInherited(inherited.watchers_missed_rotation);
+  volume->FinishInherited(inherited.rotation_was_made);
   return RestoredVolume{.metadata = state.metadata, .volume = std::move(volume)};
 }
 

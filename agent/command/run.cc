@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/process_memory.h"
+#include "base/sandbox.h"
 #include "base/version.h"
 
 namespace escagent::command {
@@ -40,7 +41,7 @@ std::vector<Flag> RunFlags() {
        .fallback = ""},
       {.name = "kubelet-dir", .help = "kubelet's root folder", .fallback = kKubeletDir},
       {.name = "keeper-socket",
-       .help = "the esc-keeper's socket (not supported by this version: leave it unset)",
+       .help = "esc-keeper's socket: it mounts for this agent, which drops its privileges",
        .fallback = ""},
       {.name = "esc-url",
        .help = "Pulumi's API, for stores that set no apiUrl",
@@ -93,6 +94,7 @@ AppOptions ReadOptions(FlagSet& flags) {
     options.kubelet_registration_path = options.csi_endpoint.substr(7);
   }
   options.kubelet_dir = flags.AbsolutePath("kubelet-dir");
+  options.keeper_socket = flags.AbsolutePath("keeper-socket");
   options.esc_url = flags.Text("esc-url");
   if (!options.esc_url.starts_with("https://") && !options.esc_url.starts_with("http://")) {
     flags.AddError("--esc-url: \"" + options.esc_url + "\" must start with https://");
@@ -120,9 +122,6 @@ AppOptions ReadOptions(FlagSet& flags) {
 
 // Flags of design.md section 5 whose parts this version does not have.
 void RefuseWhatIsMissing(FlagSet& flags) {
-  if (flags.Has("keeper-socket")) {
-    flags.AddError("--keeper-socket: this version has no keeper; leave it unset");
-  }
   if (flags.OneOf("mirror", {"auto", "on", "off"}) == "on") {
     flags.AddError("--mirror: this version has no mirror; use auto or off");
   }
@@ -142,10 +141,24 @@ int Run(FlagSet& flags) {
   Signals::Block();
   SystemClock clock;
   std::atomic<bool> fatal = false;
-  const Result<std::unique_ptr<App>> app = App::Start(options, clock, [&fatal] {
-    fatal = true;
-    Signals::Send(SIGTERM);
-  });
+  if (!options.keeper_socket.empty()) {
+    if (const Status dropped = DropPrivileges(); !dropped) {
+      LogError("the agent cannot give up its privileges", {{log_key::kError, dropped.error()}});
+      return kFailed;
+    }
+  }
+  Result<std::unique_ptr<App>> app =
+      App::Start(options, clock,
+                 {.on_fatal =
+                      [&fatal] {
+                        fatal = true;
+                        Signals::Send(SIGTERM);
+                      },
+                  .on_drain =
+                      [] {
+                        LogInfo("another agent takes over", {});
+                        Signals::Send(SIGTERM);
+                      }});
   if (!app) {
     LogError("the agent cannot start", {{log_key::kError, app.error()}});
     // What the configuration says is wrong, as opposed to what the machine lacks.

@@ -116,6 +116,10 @@ void AddProcess(Families& out, const Report& report) {
             {{"version", std::string(kVersion)}}, 1);
   out.Gauge("esc_agent_registered", "1 when kubelet has acknowledged the CSI driver.", {},
             report.registered ? 1 : 0);
+  if (report.keeper_connected) {
+    out.Gauge("esc_agent_keeper_connected", "1 when esc-keeper answers; absent without a keeper.",
+              {}, *report.keeper_connected ? 1 : 0);
+  }
   const auto abnormal = std::count_if(report.volumes.begin(), report.volumes.end(),
                                       [](const auto& volume) { return volume.abnormal; });
   out.Gauge("esc_agent_volumes", "Volumes that are published.", {},

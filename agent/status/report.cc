@@ -121,6 +121,11 @@ constexpr std::string_view kStyle =
     "@media(prefers-color-scheme:dark){body{color:#e8e8f0;background:#16161d}"
     "th,td{border-color:#33333f}th{color:#a0a0b4}tr.bad td{background:#4a1f1c}}";
 
+std::string KeeperText(const Report& report) {
+  if (!report.keeper_connected) return "";
+  return *report.keeper_connected ? ", with its keeper" : ", its keeper is away";
+}
+
 }  // namespace
 
 json ToJson(const Report& report) {
@@ -130,13 +135,14 @@ json ToJson(const Report& report) {
   }
   json volumes = json::array();
   for (const auto& volume : report.volumes) volumes.push_back(VolumeJson(volume));
+  json agent = {{"version", kVersion},
+                {"node", report.node},
+                {"driver", report.driver},
+                {"registered", report.registered},
+                {"startedAt", FormatTime(report.started_at)}};
+  if (report.keeper_connected) agent["keeperConnected"] = *report.keeper_connected;
   return {
-      {"agent",
-       {{"version", kVersion},
-        {"node", report.node},
-        {"driver", report.driver},
-        {"registered", report.registered},
-        {"startedAt", FormatTime(report.started_at)}}},
+      {"agent", std::move(agent)},
       {"environments", std::move(environments)},
       {"volumes", std::move(volumes)},
   };
@@ -152,7 +158,7 @@ std::string ToHtml(const Report& report) {
       "</style></head><body>\n<h1>esc-agent on " + EscapeHtml(report.node) + "</h1>\n<p>Version " +
       Cell(agent["version"]) + ", driver " + Cell(agent["driver"]) + ", " +
       (report.registered ? "registered with kubelet" : "not registered with kubelet") +
-      ", running since " + Cell(agent["startedAt"]) + ".</p>\n";
+      KeeperText(report) + ", running since " + Cell(agent["startedAt"]) + ".</p>\n";
   out += "<h2>Environments</h2>\n" +
          Table(data["environments"], {{"Environment", "environment"},
                                       {"Backend", "backend"},

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct Report {
   std::string node;
   std::string driver;
   bool registered = false;  // kubelet acknowledged the driver
+  std::optional<bool> keeper_connected;  // nothing: the agent runs without a keeper
   Clock::WallTime started_at;
   Clock::TimePoint now;  // what the environments' ages are counted from
   std::vector<cache::EnvironmentStatus> environments;
