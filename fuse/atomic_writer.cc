@@ -90,6 +90,7 @@ class Rotator {
   }
 
   Status OpenToAll() const;
+  // Of writers that did not come to their end.
   Status RemoveLeftovers();
   // Makes ..data lead to a new folder. On an error it leads where it did before.
   Status Swap(const Generation& generation);
@@ -144,7 +145,7 @@ Status Rotator::RemoveLeftovers() {
     ESC_RETURN_IF_ERROR(files_.Remove(name));
     if (number) std::erase(generations_, *number);
   }
-  return {};
+  return current_ ? RemoveOldGenerations() : Status();
 }
 
 Status Rotator::Swap(const Generation& generation) {

@@ -32,9 +32,10 @@ class AtomicWriter {
   // away itself, and called for what is not the spec's owner's already; without it, chown(2).
   explicit AtomicWriter(UniqueFd root, ChownFunction chown = {});
 
-  // INVALID_ARGUMENT names the path that cannot be shown; RESOURCE_EXHAUSTED the limits of the file
-  // system; in both cases nothing changes. A spec that is shown already makes no new generation.
-  // After another error the new contents may be shown without all of the links: publish again.
+  // INVALID_ARGUMENT names the path that cannot be shown, and nothing changes. RESOURCE_EXHAUSTED
+  // says the limits of the file system. After another error than the first, what was shown before
+  // is still shown, or the new contents without all of their links; Shows knows, and the next
+  // Publish goes on from there. A spec that is shown already makes no new generation.
   Status Publish(const VolumeSpec& spec);
 
   // Whether every path leads to this and nothing else is there. Before this object's first Publish

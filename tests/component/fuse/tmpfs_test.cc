@@ -29,7 +29,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 constexpr std::uint64_t kSize = 1U << 20;
-constexpr uid_t kAgent = 65532;
+constexpr uid_t kNobody = 65534;
 
 bool KernelHasNoSwap() {
   const UniqueFd file_system(fsopen("tmpfs", FSOPEN_CLOEXEC));
@@ -127,7 +127,7 @@ TEST_F(TmpfsTest, ErrorsSayWhatToDo) {
     options.selinux_context.clear();
   }
   std::jthread([&] {
-    ASSERT_EQ(syscall(SYS_setresuid, kAgent, kAgent, kAgent), 0);
+    ASSERT_EQ(syscall(SYS_setresuid, kNobody, kNobody, kNobody), 0);
     const auto refused = MountTmpfs(mountpoint_, options, 0755, kSize);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Code::kPermissionDenied);
@@ -241,6 +241,30 @@ TEST_F(TmpfsTest, AFullVolumeSaysSoAndShowsWhatItShowed) {
   EXPECT_EQ(*ReadPath(Path("key")), std::string(30'000, 'n'));
 }
 
+TEST_F(TmpfsTest, IfOnlyTheLinksFindNoRoomThePublishIsFinishedLater) {
+  constexpr std::size_t kPage = 4096;
+  const auto volume = NewVolume(16 * kPage);
+  // A long link takes a page.
+  const std::string long_name(200, 'n');
+  const VolumeSpec first = SpecOf({{"key", std::string(4 * kPage, '1')}});
+  const VolumeSpec second = SpecOf({{"key", std::string(4 * kPage, '2')}});
+  const VolumeSpec third = SpecOf({{"key", std::string(7 * kPage, '3')}, {long_name, "3"}});
+  ASSERT_TRUE(volume->Publish(first));
+  ASSERT_TRUE(volume->Publish(second));
+  const Status full = volume->Publish(third);
+  ASSERT_FALSE(full);
+  EXPECT_THAT(full.error().message, HasSubstr("make symlink"));
+  EXPECT_EQ(*ReadPath(Path("key")), std::string(7 * kPage, '3'));
+  EXPECT_FALSE(volume->Shows(second));
+  EXPECT_FALSE(volume->Shows(third));
+  // What the first one took is free now.
+  const std::string generation = *LinkTarget(Path("..data"));
+  ASSERT_TRUE(volume->Publish(third));
+  EXPECT_TRUE(volume->Shows(third));
+  EXPECT_EQ(*ReadPath(Path(long_name)), "3");
+  EXPECT_EQ(*LinkTarget(Path("..data")), generation);
+}
+
 TEST_F(TmpfsTest, TooManyFilesAreRefused) {
   const auto volume = NewVolume();
   std::vector<std::pair<std::string, std::string>> files;
@@ -320,66 +344,6 @@ TEST_F(TmpfsTest, CanBeUsedByManyThreads) {
   }
   EXPECT_EQ(failures, 0);
   EXPECT_EQ(ListOf(mountpoint_).size(), 6U);
-}
-
-// As root for the length of one call: what a keeper does for an agent.
-Status ChownAsKeeper(int root, std::string_view path, uid_t uid, gid_t gid) {
-  syscall(SYS_setresuid, -1, 0, -1);
-  const int done = fchownat(root, std::string(path).c_str(), uid, gid, AT_SYMLINK_NOFOLLOW);
-  const int error = errno;
-  syscall(SYS_setresuid, -1, kAgent, -1);
-  if (done != 0) return ErrnoError(error, "chown");
-  return {};
-}
-
-TEST_F(TmpfsTest, AnAgentWithoutPrivilegesRotatesWhatIsNotItsOwn) {
-  UniqueFd root = MountAt(mountpoint_);
-  ASSERT_EQ(fchownat(root.Get(), "", kAgent, kAgent, AT_EMPTY_PATH), 0);
-  const int root_fd = root.Get();
-  int calls = 0;
-  // Raw, so that only this thread changes: effective user and group, back to root when asked.
-  std::jthread([&] {
-    ASSERT_EQ(syscall(SYS_setgroups, 0, nullptr), 0);
-    ASSERT_EQ(syscall(SYS_setresgid, -1, kAgent, -1), 0);
-    ASSERT_EQ(syscall(SYS_setresuid, -1, kAgent, -1), 0);
-    AtomicWriter writer(std::move(root), [&](std::string_view path, uid_t uid, gid_t gid) {
-      ++calls;
-      return ChownAsKeeper(root_fd, path, uid, gid);
-    });
-    VolumeSpec spec = SpecOf({{"key", "0"}, {"d/e/inner", "0"}});
-    for (FileSpec& file : spec.files) file.mode = 0400;
-    spec.uid = 1001;
-    spec.gid = 2002;
-    spec.folder_mode = 0700;
-    for (int i = 1; i <= 5; ++i) {
-      spec.files[0].content = Bytes(std::to_string(i));
-      const Status published = writer.Publish(spec);
-      ASSERT_TRUE(published) << published.error().message;
-      EXPECT_TRUE(writer.Shows(spec));
-    }
-    EXPECT_EQ(ReadPath(Path("key")).error(), EACCES);
-    // A successor cannot read what is there, and so it writes it anew.
-    AtomicWriter successor(UniqueFd(fcntl(root_fd, F_DUPFD_CLOEXEC, 0)),
-                           [&](std::string_view path, uid_t uid, gid_t gid) {
-                             return ChownAsKeeper(root_fd, path, uid, gid);
-                           });
-    EXPECT_FALSE(successor.Shows(spec));
-    const Status published = successor.Publish(spec);
-    ASSERT_TRUE(published) << published.error().message;
-    EXPECT_TRUE(successor.Shows(spec));
-  }).join();
-  // Two files and three folders each time; three old generations taken back, with two folders each.
-  EXPECT_EQ(calls, 5 * 5 + 3 * 3);
-  EXPECT_EQ(ListOf(mountpoint_).size(), 2U + 2 + 3);
-  EXPECT_EQ(StatOf(Path("..data/d/e/inner"))->st_uid, 1001U);
-  EXPECT_EQ(StatOf(Path("..data/d/"))->st_gid, 2002U);
-  std::jthread([&] {
-    ASSERT_EQ(syscall(SYS_setgroups, 0, nullptr), 0);
-    ASSERT_EQ(syscall(SYS_setresgid, 2002, 2002, 2002), 0);
-    ASSERT_EQ(syscall(SYS_setresuid, 1001, 1001, 1001), 0);
-    EXPECT_EQ(*ReadPath(Path("key")), "5");
-    EXPECT_EQ(*ReadPath(Path("d/e/inner")), "0");
-  }).join();
 }
 
 }  // namespace
