@@ -154,7 +154,9 @@ Reply<NodeAttributes> SecretTree::Lookup(std::uint64_t folder, std::string_view 
     }
     if (name == kNewDataLink) {
       if (state->link_number == 0) return std::unexpected(ENOENT);
-      return GetAttributes(MakeInode({.generation = state->link_number, .index = kDataLinkIndex}));
+      // Pinned, so that it is not what ..data leads to: renaming to the same inode does nothing.
+      return GetAttributes(
+          MakeInode({.generation = state->link_number, .index = kDataLinkIndex, .pinned = true}));
     }
     if (const std::uint64_t number = ParseFolderName(name); number != 0) {
       if (state->Find(number) != nullptr) {

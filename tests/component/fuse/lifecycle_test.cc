@@ -205,7 +205,7 @@ TEST_F(LifecycleTest, RefusedMountsLeaveNothingMounted) {
   const VolumeSpec fine = SpecOf({{"key", "x"}});
   EXPECT_EQ(error_of(root, SpecOf({{"..data", "x"}})).code, Code::kInvalidArgument);
   EXPECT_EQ(error_of(root, fine, "system_u,fd=3\"").code, Code::kInvalidArgument);
-  EXPECT_EQ(error_of(root + "/absent/deeper", fine).code, Code::kNotFound);
+  EXPECT_EQ(error_of(root + "/absent/deeper", fine).code, Code::kFailedPrecondition);
   // What was made for it is gone again.
   EXPECT_EQ(error_of(root + "/made", fine, "system_u,fd=3\"").code, Code::kInvalidArgument);
   EXPECT_EQ(StatOf(root + "/made").error(), ENOENT);
