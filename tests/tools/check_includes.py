@@ -47,6 +47,7 @@ LIBRARIES = [
     (r"spdlog/|fmt/", ["base/log"]),
     (r"nlohmann/", ["base/json", "esc", "kube", "csi", "agent"]),
     (r"yaml-cpp/", ["base/yaml", "esc/eval", "agent"]),
+    (r"seccomp\.h", ["base/syscall_filter"]),
     (r"httplib\.h", ["esc/devserver", "agent/status"]),
     (r"CLI/", ["agent", "fuse/keeper"]),
     (r"prometheus/", ["agent"]),
