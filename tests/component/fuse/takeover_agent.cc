@@ -26,25 +26,38 @@ T Need(Result<T> result) {
   return *std::move(result);
 }
 
-void Show(Session& session, const Rotation& rotation) {
-  session.Announce(rotation);
-  session.Settle(rotation.current->Number());
-  session.Tree().Expire(rotation.previous->Number());
+// Older ones are given up, as after the grace that others get for that.
+constexpr std::uint64_t kKeptGenerations = 4;
+
+// Has the renames made, and finishes what they do not.
+void Rotate(Session& session, const Rotation& rotation, std::uint32_t number,
+            const UniqueFd& state) {
+  const std::uint64_t generation = rotation.current->Number();
+  UniqueFd none;
+  if (!Send(kSocketFd,
+            {.said = Said::kRotate,
+             .number = number,
+             .old_generation = rotation.previous->Number(),
+             .new_generation = generation},
+            state.Get())) {
+    std::_Exit(0);
+  }
+  const std::optional<Note> reply = Receive(kSocketFd, none);
+  if (!reply) std::_Exit(0);
+  if (reply->error != 0) Fail("the renames fail with errno " + std::to_string(reply->error));
+  if (session.Tree().CurrentNumber() != generation) Fail("the renames have not committed");
+  session.Tree().FinishRotation();
+  session.Settle(generation);
+  session.Expire(generation - kKeptGenerations);
+  Send(kSocketFd, {.said = Said::kDone, .number = number});
 }
 
-void Rotate(Session& session, CacheProfile cache, std::uint32_t number) {
+void Publish(Session& session, CacheProfile cache, std::uint32_t number) {
   SecretTree& tree = session.Tree();
   const auto rotation = Need(tree.Prepare(NumberedSpec(number), std::chrono::system_clock::now()));
   if (!rotation) Fail("the rotation changes nothing");
-  const UniqueFd state =
-      Need(EncodeTree({.tree = tree.Save(), .cache = cache, .init = session.Init()}));
-  UniqueFd none;
-  if (!Send(kSocketFd, {Said::kSaved, number}, state.Get()) || !Receive(kSocketFd, none)) {
-    std::_Exit(0);
-  }
-  tree.Commit();
-  Show(session, *rotation);
-  Send(kSocketFd, {Said::kDone, number});
+  Rotate(session, *rotation, number,
+         Need(EncodeTree({.tree = tree.Save(), .cache = cache, .init = session.Init()})));
 }
 
 int Main(std::string_view id, bool with_journal, bool with_resend) {
@@ -64,10 +77,10 @@ int Main(std::string_view id, bool with_journal, bool with_resend) {
   const std::unique_ptr<EventLoop> loop = Need(EventLoop::Create(2, journal));
   if (with_resend && !Need(session->Resend())) Fail("the kernel cannot resend");
   if (const Status added = loop->Add(session, number); !added) Fail(added.error().ToString());
-  if (const auto rotation = session->Tree().LastRotation()) Show(*session, *rotation);
-  Send(kSocketFd, {Said::kReady, 0});
+  if (const auto rotation = session->Tree().LastRotation()) Rotate(*session, *rotation, 0, {});
+  Send(kSocketFd, {.said = Said::kReady});
   UniqueFd none;
-  while (const auto note = Receive(kSocketFd, none)) Rotate(*session, saved.cache, note->number);
+  while (const auto note = Receive(kSocketFd, none)) Publish(*session, saved.cache, note->number);
   return 0;
 }
 

@@ -21,16 +21,19 @@ inline constexpr int kJournalFd = 5;
 inline constexpr int kSocketFd = 6;
 
 enum class Said : std::uint32_t {
-  kReady,   // agent: it serves
-  kRotate,  // test: show values with this number
-  kSaved,   // agent: keep this state (with a descriptor)
-  kCommit,  // test: it is kept
-  kDone,    // agent: everybody sees the number
+  kReady,    // agent: it serves
+  kPublish,  // test: show values with this number
+  kRotate,   // agent: keep the state that comes along, if one does, and make the renames
+  kRotated,  // test: they are made, or `error`
+  kDone,     // agent: everybody sees the new generation
 };
 
 struct Note {
   Said said = Said::kReady;
-  std::uint32_t number = 0;
+  std::uint32_t number = 0;  // of values
+  int error = 0;
+  std::uint64_t old_generation = 0;
+  std::uint64_t new_generation = 0;
 };
 
 inline bool Send(int socket, const Note& note, int fd = -1) {
@@ -86,7 +89,9 @@ inline std::string ValueOf(std::uint32_t number) {
 inline VolumeSpec NumberedSpec(std::uint32_t number) {
   VolumeSpec spec;
   const auto content = std::make_shared<const Secret>(ValueOf(number));
-  for (const char* path : {"app/user", "first", "second"}) {
+  // The last one comes and goes.
+  for (const std::string& path : {std::string("app/user"), std::string("first"),
+                                  std::string("second"), "some" + std::to_string(number % 3)}) {
     spec.files.push_back({.path = path, .mode = 0444, .content = content});
   }
   return spec;

@@ -1,11 +1,13 @@
 // An agent is killed again and again while readers check every byte. The test plays the keeper: it
-// holds the connection, the journal and the state stored last.
+// holds the connection, the journal and the state stored last, and makes the renames. It waits for
+// the end of each agent that it kills before it starts the next one, as a container runtime does.
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
-#include <sys/stat.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,15 +19,16 @@
 #include <random>
 #include <string>
 #include <thread>
-#include <vector>
 
-#include "base/mutex.h"
 #include "fuse/journal.h"
 #include "fuse/mount_ops.h"
 #include "fuse/session.h"
 #include "fuse/tree_codec.h"
 #include "tests/component/fuse/mount_fixture.h"
+#include "tests/component/fuse/rename_helper.h"
 #include "tests/component/fuse/takeover_protocol.h"
+#include "tests/component/fuse/takeover_readers.h"
+#include "tests/component/fuse/watcher.h"
 
 namespace escagent::fuse {
 namespace {
@@ -34,144 +37,6 @@ using std::chrono::steady_clock;
 
 constexpr int kKills = 70;  // in each of the three cases that storm
 constexpr std::chrono::milliseconds kLongestLife{30};
-constexpr std::chrono::seconds kReaderDeadline{20};
-
-// What the readers saw.
-class Verdict {
- public:
-  void Fail(const std::string& what) {
-    MutexLock lock(mutex_);
-    if (failures_++ == 0) first_ = what;
-  }
-  void Done(steady_clock::duration took) {
-    ++operations_;
-    auto worst = worst_.load();
-    while (worst < took && !worst_.compare_exchange_weak(worst, took)) {
-    }
-  }
-  std::string Failures() {
-    MutexLock lock(mutex_);
-    return failures_ == 0 ? "" : std::to_string(failures_) + ", the first: " + first_;
-  }
-  std::uint64_t Operations() const { return operations_; }
-  std::int64_t WorstMilliseconds() const {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(worst_.load()).count();
-  }
-
- private:
-  Mutex mutex_;
-  std::uint64_t failures_ GUARDED_BY(mutex_) = 0;
-  std::string first_ GUARDED_BY(mutex_);
-  std::atomic<std::uint64_t> operations_{0};
-  std::atomic<steady_clock::duration> worst_{steady_clock::duration::zero()};
-};
-
-// Readers of a volume until Stop; each checks what it reads.
-class Readers {
- public:
-  Readers(std::string mountpoint, const std::atomic<std::uint32_t>& acknowledged)
-      : mountpoint_(std::move(mountpoint)), acknowledged_(acknowledged) {
-    for (const char* name : {"first", "second", "app/user", "first", "second"}) {
-      Start([this, path = mountpoint_ + "/" + name] { ReadOnce(path); });
-    }
-    Start([this] { HoldAndRead(); });
-    for (int i = 0; i < 2; ++i) Start([this] { ListAndStat(); });
-  }
-  ~Readers() { Stop(); }
-
-  // False when one hangs; then the connection is aborted to set it free.
-  bool Stop() {
-    stopping_ = true;
-    const auto deadline = steady_clock::now() + kReaderDeadline;
-    while (running_ > 0 && steady_clock::now() < deadline) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-    const bool all = running_ == 0;
-    if (!all) AbortOwnConnections();
-    threads_.clear();
-    return all;
-  }
-  Verdict& Seen() { return verdict_; }
-
- private:
-  template <class Body>
-  void Start(Body body) {
-    ++running_;
-    threads_.emplace_back([this, body] {
-      while (!stopping_) {
-        const auto begin = steady_clock::now();
-        body();
-        verdict_.Done(steady_clock::now() - begin);
-      }
-      --running_;
-    });
-  }
-
-  // The number the bytes are of, 0 when they are of no single one.
-  std::uint32_t NumberOf(const std::string& bytes, const std::string& what) {
-    const std::uint32_t number = bytes.size() == kValueSize
-                                     ? static_cast<std::uint32_t>(std::stoul(bytes.substr(0, 15)))
-                                     : 0;
-    if (number == 0 || bytes != ValueOf(number)) {
-      verdict_.Fail("torn: " + what + ", " + std::to_string(bytes.size()) + " bytes");
-      return 0;
-    }
-    return number;
-  }
-
-  void ReadOnce(const std::string& path) {
-    const std::uint32_t least = acknowledged_;
-    const Answer<std::string> bytes = ReadPath(path);
-    if (!bytes) {
-      verdict_.Fail("read " + path + ": errno " + std::to_string(bytes.error()));
-      return;
-    }
-    const std::uint32_t number = NumberOf(*bytes, path);
-    if (number != 0 && number < least) verdict_.Fail("stale: " + path);
-  }
-
-  void HoldAndRead() {
-    const Answer<UniqueFd> fd = OpenAt(AT_FDCWD, mountpoint_ + "/first", O_RDONLY);
-    if (!fd) {
-      verdict_.Fail("open to hold: errno " + std::to_string(fd.error()));
-      return;
-    }
-    std::uint32_t first = 0;
-    for (int i = 0; i < 20; ++i) {
-      std::string bytes(kValueSize, '\0');
-      const ssize_t n = pread(fd->Get(), bytes.data(), bytes.size(), 0);
-      if (n < 0) {
-        verdict_.Fail("read the held file: errno " + std::to_string(errno));
-        return;
-      }
-      bytes.resize(static_cast<std::size_t>(n));
-      const std::uint32_t number = NumberOf(bytes, "held file");
-      if (first == 0) first = number;
-      if (number != first) verdict_.Fail("the held file changed");
-    }
-  }
-
-  void ListAndStat() {
-    const std::vector<std::string> names = ListOf(mountpoint_);
-    for (const char* name : {"..data", "app", "first", "second"}) {
-      if (std::ranges::find(names, name) == names.end()) {
-        verdict_.Fail(std::string("not listed: ") + name);
-        return;
-      }
-      struct stat found = {};
-      if (stat((mountpoint_ + "/" + name).c_str(), &found) != 0) {
-        verdict_.Fail("stat " + std::string(name) + ": errno " + std::to_string(errno));
-      }
-    }
-  }
-
-  const std::string mountpoint_;
-  const std::atomic<std::uint32_t>& acknowledged_;
-  Verdict verdict_;
-  std::atomic<bool> stopping_{false};
-  std::atomic<int> running_{0};
-  std::vector<std::jthread> threads_;
-};
 
 struct Recovery {
   const char* name;
@@ -184,9 +49,9 @@ class TakeoverTest : public MountTest, public ::testing::WithParamInterface<Reco
  protected:
   void SetUp() override {
     mountpoint_ = NewFolder("volume");
-    MountOptions options;
-    options.mountpoint = mountpoint_;
-    device_ = *MountFuse(mountpoint_, options, 0755);
+    MountPair mounts = MountTwice(mountpoint_);
+    device_ = std::move(mounts.device);
+    root_ = std::move(mounts.root);
     const auto first = static_cast<std::uint64_t>(time(nullptr));
     auto tree = *SecretTree::Create(NumberedSpec(1), first, std::chrono::system_clock::now());
     const auto session = *Session::Start(UniqueFd(fcntl(device_.Get(), F_DUPFD_CLOEXEC, 10)),
@@ -197,7 +62,12 @@ class TakeoverTest : public MountTest, public ::testing::WithParamInterface<Reco
     device_number_ = MountedDevice(mountpoint_)->minor;
     if (GetParam().resend && !*session->Resend()) GTEST_SKIP() << "this kernel cannot resend";
   }
-  void TearDown() override { KillAgent(); }
+  void TearDown() override {
+    KillAgent();
+    if (helper_.joinable()) AbortOwnConnections();
+    helper_ = {};
+    umount2(mountpoint_.c_str(), MNT_DETACH);
+  }
 
   void StartAgent() {
     std::array<int, 2> ends = {-1, -1};
@@ -234,61 +104,142 @@ class TakeoverTest : public MountTest, public ::testing::WithParamInterface<Reco
     EXPECT_TRUE(WIFSIGNALED(status)) << "the agent ended by itself";
   }
 
-  // Lives on what the agent says until it is silent at `until`. Returns whether `last` was said.
-  bool Listen(steady_clock::time_point until, bool rotate, Said last) {
+  // Does what a keeper does until `last` was said, and then returns true, or until `until`.
+  bool Keep(steady_clock::time_point until, bool publish, Said last) {
     while (true) {
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - steady_clock::now());
-      pollfd waiting = {.fd = socket_.Get(), .events = POLLIN, .revents = 0};
-      if (left.count() < 0 || poll(&waiting, 1, static_cast<int>(left.count())) <= 0) return false;
+      std::array<pollfd, 2> waiting = {
+          {{.fd = socket_.Get(), .events = POLLIN, .revents = 0},
+           {.fd = helper_done_.Get(), .events = POLLIN, .revents = 0}}};
+      if (left.count() < 0 ||
+          poll(waiting.data(), waiting.size(), static_cast<int>(left.count())) <= 0) {
+        return false;
+      }
+      if (waiting[1].revents != 0) NoteHelperDone();
+      if (waiting[0].revents == 0) continue;
       UniqueFd fd;
       const std::optional<Note> note = Receive(socket_.Get(), fd);
       if (!note) return false;
-      if (note->said == Said::kReady && rotate) Send(socket_.Get(), {Said::kRotate, ++number_});
-      if (note->said == Said::kSaved) {
-        state_ = std::move(fd);
-        Send(socket_.Get(), {Said::kCommit, note->number});
+      if (note->said == Said::kReady && publish) {
+        Send(socket_.Get(), {.said = Said::kPublish, .number = ++number_});
       }
-      if (note->said == Said::kDone) {
-        acknowledged_ = note->number;
-        ++rotations_;
-      }
+      if (note->said == Said::kRotate) MakeRenames(*note, std::move(fd));
+      if (note->said == Said::kDone) acknowledged_ = stored_number_;
       if (note->said == last) return true;
     }
   }
 
+  void MakeRenames(const Note& note, UniqueFd state) {
+    if (state) {
+      state_ = std::move(state);
+      stored_number_ = note.number;
+      ++stored_count_;
+    }
+    is_asked_ = true;
+    if (rotated_ == note.new_generation) return ReplyRotated(0);
+    if (helper_.joinable()) {
+      EXPECT_EQ(rotating_, note.new_generation) << "two rotations at the same time";
+      return;
+    }
+    rotating_ = note.new_generation;
+    helper_ = std::jthread([this, old_generation = note.old_generation] {
+      helper_error_ = RenameHelper(root_.Get(), old_generation, rotating_).Run();
+      eventfd_write(helper_done_.Get(), 1);
+    });
+  }
+
+  void NoteHelperDone() {
+    eventfd_t count = 0;
+    eventfd_read(helper_done_.Get(), &count);
+    helper_ = {};
+    EXPECT_EQ(helper_error_, 0);
+    if (helper_error_ == 0) rotated_ = rotating_;
+    ReplyRotated(helper_error_);
+  }
+
+  // To whoever asked last and waits.
+  void ReplyRotated(int error) {
+    if (is_asked_) Send(socket_.Get(), {.said = Said::kRotated, .error = error});
+    is_asked_ = false;
+  }
+
   std::string mountpoint_;
   UniqueFd device_;
+  UniqueFd root_;
   UniqueFd state_;
   std::unique_ptr<Journal> journal_;
   std::uint64_t device_number_ = 0;
   pid_t agent_ = -1;
   UniqueFd socket_;
+
   std::uint32_t number_ = 1;
-  int rotations_ = 0;
+  std::uint32_t stored_number_ = 1;
+  std::ptrdiff_t stored_count_ = 0;
   std::atomic<std::uint32_t> acknowledged_{1};
+
+  const UniqueFd helper_done_{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  bool is_asked_ = false;
+  std::uint64_t rotating_ = 0;
+  std::uint64_t rotated_ = 0;
+  int helper_error_ = 0;
+  std::jthread helper_;
 };
 
 TEST_P(TakeoverTest, NoReaderNoticesThatAgentsAreKilled) {
+  ASSERT_NO_FATAL_FAILURE(StartAgent());
+  Watcher watcher;
+  // Both, because two events that are the same are given as one.
+  watcher.Watch(mountpoint_, IN_MOVED_FROM | IN_MOVED_TO);
+  KillAgent();
+  std::ptrdiff_t seen = 0;
+  const auto note_what_was_seen = [&] {
+    const std::vector<std::string> events = watcher.Events();
+    seen += std::ranges::count(events, "MOVED_TO ..data");
+  };
   Readers readers(mountpoint_, acknowledged_);
   std::minstd_rand random(std::random_device{}());
   std::uniform_int_distribution<long> life(0, kLongestLife.count() * 1000);
+  int inside = 0;  // of a rotation
   for (int kills = 0; kills < kKills; ++kills) {
     ASSERT_NO_FATAL_FAILURE(StartAgent());
     // Some die before they serve, some while they rotate; every third gets the time to do both.
     if (kills % 3 == 0) {
-      EXPECT_TRUE(Listen(steady_clock::now() + kDeadline, true, Said::kDone));
+      EXPECT_TRUE(Keep(steady_clock::now() + kDeadline, true, Said::kReady));
     }
-    Listen(steady_clock::now() + std::chrono::microseconds(life(random)), true, Said::kCommit);
+    Keep(steady_clock::now() + std::chrono::microseconds(life(random)), true, Said::kPublish);
+    inside += helper_.joinable() ? 1 : 0;
     KillAgent();
+    is_asked_ = false;
+    note_what_was_seen();
   }
   ASSERT_NO_FATAL_FAILURE(StartAgent());
-  EXPECT_TRUE(Listen(steady_clock::now() + kDeadline, false, Said::kReady));
+  EXPECT_TRUE(Keep(steady_clock::now() + kDeadline, false, Said::kReady));
   EXPECT_TRUE(readers.Stop()) << "a reader hangs";
   EXPECT_EQ(readers.Seen().Failures(), "");
   EXPECT_GT(readers.Seen().Operations(), 500u);
-  std::printf("%s: %d kills, %d rotations, %llu operations, worst stall %lld ms\n", GetParam().name,
-              kKills, rotations_, static_cast<unsigned long long>(readers.Seen().Operations()),
-              static_cast<long long>(readers.Seen().WorstMilliseconds()));
+
+  // Each rotation was seen; those that were repeated, more often.
+  note_what_was_seen();
+  EXPECT_GE(seen, stored_count_);
+  EXPECT_GT(inside, 0);
+  EXPECT_GT(stored_count_, kKills / 3);
+  EXPECT_EQ(*ReadPath(mountpoint_ + "/first"), ValueOf(stored_number_));
+  std::vector<std::string> names = ListOf(mountpoint_);
+  EXPECT_EQ(names.size(), 8u);
+  for (const FileSpec& file : NumberedSpec(stored_number_).files) {
+    EXPECT_EQ(*ReadPath(mountpoint_ + "/" + file.path), ValueOf(stored_number_)) << file.path;
+  }
+  for (int i = 0; i < 3; ++i) {
+    const std::string name = "some" + std::to_string(i);
+    EXPECT_EQ(StatOf(mountpoint_ + "/" + name).has_value(),
+              stored_number_ % 3 == static_cast<std::uint32_t>(i));
+  }
+  std::printf(
+      "%s: %d kills, %d inside a rotation; %td rotations, %td renames seen, %llu operations, worst "
+      "stall %lld ms\n",
+      GetParam().name, kKills, inside, stored_count_, seen,
+      static_cast<unsigned long long>(readers.Seen().Operations()),
+      static_cast<long long>(readers.Seen().WorstMilliseconds()));
 }
 
 INSTANTIATE_TEST_SUITE_P(Recovery, TakeoverTest,
