@@ -113,7 +113,21 @@ TEST_F(AgentTest, RefusesBadInputWithTheCauseAndLeavesNothingBehind) {
   Refused("no-such-path", with({{"path", "app.helo"}}), Code::kNotFound, "hello");
   Refused("no-such-environment", {{"clusterSecretStore", "missing"}}, Code::kNotFound,
           "acme/web/missing");
-  Refused("tmpfs", with({{"backend", "tmpfs"}}), Code::kInvalidArgument, "tmpfs");
+  Refused("backend", with({{"backend", "disk"}}), Code::kInvalidArgument, "backend");
+}
+
+TEST_F(AgentTest, TmpfsVolumesRotateAndGo) {
+  bed_.StartAgent({"--refresh-interval", "1s"});
+  const InlineVolume volume = bed_.Volume(
+      "podinfo", {{"clusterSecretStore", "store"}, {"path", "app"}, {"backend", "tmpfs"}});
+  const Result<std::string> target = Publish(volume);
+  ASSERT_TRUE(target) << target.error().message;
+  EXPECT_EQ(ReadAll(*target + "/hello"), "world");
+  bed_.WriteEnvironment("acme/web/dev", "values: {app: {hello: new}}\n");
+  EXPECT_TRUE(WaitFor([&] { return ReadAll(*target + "/hello") == "new"; }, seconds(20)));
+  EXPECT_TRUE(Unpublish(volume));
+  EXPECT_FALSE(fs::exists(*target));
+  EXPECT_THAT(MountsBelow(bed_.folder()), IsEmpty());
 }
 
 TEST_F(AgentTest, TellsWhatEscRefused) {

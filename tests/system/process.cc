@@ -10,8 +10,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
+#include <future>
+#include <optional>
 #include <sstream>
 #include <utility>
+
+#include "base/mutex.h"
+#include "base/thread.h"
 
 namespace escagent::testing {
 namespace {
@@ -33,6 +39,59 @@ std::vector<char*> Pointers(std::vector<std::string>& strings) {
   return pointers;
 }
 
+// Forks on a thread whose descriptors are its own, 0 to 2 only. A child that inherits an open file
+// of a FUSE mount waits, when exec closes it, for whoever serves the mount, and that may be itself.
+// The thread lives as long as the program, since PR_SET_PDEATHSIG means the thread that forked.
+class Launcher {
+ public:
+  static Launcher& Get() {
+    static Launcher launcher;
+    return launcher;
+  }
+
+  // `child` is called in the child and does not return.
+  pid_t Fork(const std::function<void()>& child) {
+    std::promise<pid_t> forked;
+    {
+      MutexLock lock(mutex_);
+      while (child_) changed_.Wait(mutex_);
+      child_ = child;
+      forked_ = &forked;
+      changed_.NotifyAll();
+    }
+    return forked.get_future().get();
+  }
+
+ private:
+  Launcher()
+      : thread_(StartThread("launcher", [this](const std::stop_token& stop) { Run(stop); })) {}
+  ~Launcher() {
+    thread_.request_stop();
+    MutexLock lock(mutex_);
+    changed_.NotifyAll();
+  }
+
+  void Run(const std::stop_token& stop) {
+    if (close_range(3, ~0U, CLOSE_RANGE_UNSHARE) != 0) std::abort();
+    MutexLock lock(mutex_);
+    while (true) {
+      while (!child_ && !stop.stop_requested()) changed_.Wait(mutex_);
+      if (!child_) return;
+      const pid_t pid = fork();
+      if (pid == 0) child_();
+      forked_->set_value(pid);
+      child_ = nullptr;
+      changed_.NotifyAll();
+    }
+  }
+
+  Mutex mutex_;
+  CondVar changed_;
+  std::function<void()> child_ GUARDED_BY(mutex_);
+  std::promise<pid_t>* forked_ GUARDED_BY(mutex_) = nullptr;
+  std::jthread thread_;
+};
+
 }  // namespace
 
 Process::Process(std::vector<std::string> argv,
@@ -44,21 +103,22 @@ Process::Process(std::vector<std::string> argv,
   const std::string out = log_prefix_ + ".out";
   const std::string err = log_prefix_ + ".err";
   const pid_t parent = getpid();
-  pid_ = fork();
-  if (pid_ != 0) return;
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) _exit(127);
-  const int null = open("/dev/null", O_RDONLY);
-  const int out_fd = open(out.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-  const int err_fd = open(err.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-  dup2(null, 0);
-  dup2(out_fd, 1);
-  dup2(err_fd, 2);
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
-  execvpe(arguments[0], arguments.data(), env.data());
-  _exit(127);
+  pid_ = Launcher::Get().Fork([&] {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(127);
+    const int null = open("/dev/null", O_RDONLY);
+    const int out_fd = open(out.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    const int err_fd = open(err.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    dup2(null, 0);
+    dup2(out_fd, 1);
+    dup2(err_fd, 2);
+    close_range(3, ~0U, 0);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
+    execvpe(arguments[0], arguments.data(), env.data());
+    _exit(127);
+  });
 }
 
 Process::~Process() {

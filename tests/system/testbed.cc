@@ -3,17 +3,23 @@
 #include <httplib.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
+
+#include "base/unique_fd.h"
 
 namespace escagent::testing {
 namespace {
@@ -34,9 +40,33 @@ std::string Following(const std::string& text, const std::string& prefix, const 
   return text.substr(begin, text.find_first_of(ends, begin) - begin);
 }
 
+// Mount points below a folder, with the device numbers of what is there.
+std::vector<std::pair<std::string, std::string>> MountTableBelow(const std::string& folder) {
+  std::vector<std::pair<std::string, std::string>> mounts;
+  std::ifstream file("/proc/self/mountinfo");
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream fields(line);
+    std::array<std::string, 5> field;
+    for (std::string& text : field) fields >> text;
+    if (field[4].starts_with(folder + "/")) mounts.emplace_back(field[4], field[2]);
+  }
+  return mounts;
+}
+
+bool IsListening(const std::string& path) {
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) Die("too long for a socket: " + path);
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  return connect(fd.Get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+}
+
 }  // namespace
 
 void EnterPrivateMountNamespace() {
+  static bool entered = false;
+  if (std::exchange(entered, true)) return;
   ProgramFolder();
   if (geteuid() != 0 || access("/dev/fuse", R_OK | W_OK) != 0) {
     std::printf("SKIPPED: needs root and /dev/fuse\n");
@@ -59,7 +89,7 @@ Testbed::Testbed(std::string bin) : bin_(std::move(bin)), token_("pul-testbed-to
   std::string pattern = "/tmp/esc-testbed.XXXXXX";
   if (mkdtemp(pattern.data()) == nullptr) Die("cannot make a temporary folder");
   folder_ = pattern;
-  for (const char* name : {"/definitions", "/stores", "/kubelet/plugins_registry"}) {
+  for (const char* name : {"/definitions", "/stores", "/run", "/kubelet/plugins_registry"}) {
     fs::create_directories(folder_ + name);
   }
   WriteAll(folder_ + "/token", token_ + "\n");
@@ -71,6 +101,7 @@ Testbed::Testbed(std::string bin) : bin_(std::move(bin)), token_("pul-testbed-to
 
 Testbed::~Testbed() {
   if (agent_ != nullptr) StopAgent();
+  keeper_.reset();
   StopDevServer();
   for (const std::string& target : MountsBelow(folder_)) {
     umount2(target.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
@@ -127,17 +158,36 @@ void Testbed::StopDevServer() {
   fs::remove(folder_ + "/dev-server.out");
 }
 
-void Testbed::StartAgent(const std::vector<std::string>& flags) {
+void Testbed::StartKeeper(const std::vector<std::string>& flags) {
+  std::vector<std::string> argv = {
+      bin_ + "/esc-keeper", "--socket",     keeper_socket(), "--kubelet-dir",
+      kubelet_dir(),        "--csi-socket", endpoint(),      "--registration-socket",
+      registration_socket()};
+  argv.insert(argv.end(), flags.begin(), flags.end());
+  auto started =
+      std::make_unique<Process>(argv, std::map<std::string, std::string>{},
+                                folder_ + "/keeper" + std::to_string(++keepers_started_));
+  const bool replaces = keeper_ != nullptr && keeper_->Running();
+  const auto done = [&] {
+    return !started->Running() || (replaces ? !keeper_->Running() : IsListening(keeper_socket()));
+  };
+  if (!WaitFor(done, kStartTimeout) || !started->Running()) {
+    Die("the keeper did not start:\n" + started->Err());
+  }
+  keeper_ = std::move(started);
+}
+
+std::vector<std::string> Testbed::AgentCommand(const std::vector<std::string>& flags) const {
   std::vector<std::string> argv = {program(),
                                    "run",
                                    "--node-name",
                                    "node-1",
                                    "--kubelet-dir",
-                                   folder_ + "/kubelet",
+                                   kubelet_dir(),
                                    "--csi-endpoint",
                                    "unix://" + endpoint(),
                                    "--registration-socket",
-                                   registry() + "/csi.esc-agent.io-reg.sock",
+                                   registration_socket(),
                                    "--admin-socket",
                                    admin_socket(),
                                    "--http-listen",
@@ -148,8 +198,13 @@ void Testbed::StartAgent(const std::vector<std::string>& flags) {
                                    esc_url_,
                                    "--mirror",
                                    "off"};
+  if (keeper_ != nullptr) argv.insert(argv.end(), {"--keeper-socket", keeper_socket()});
   argv.insert(argv.end(), flags.begin(), flags.end());
-  agent_ = std::make_unique<Process>(argv, std::map<std::string, std::string>{},
+  return argv;
+}
+
+void Testbed::StartAgent(const std::vector<std::string>& flags) {
+  agent_ = std::make_unique<Process>(AgentCommand(flags), std::map<std::string, std::string>{},
                                      folder_ + "/agent" + std::to_string(++agents_started_));
   if (!agent_->WaitForOutput("http listening", kStartTimeout)) {
     Die("the agent did not start:\n" + agent_->Out() + agent_->Err());
@@ -211,14 +266,19 @@ std::string HttpGet(const std::string& url) {
 
 std::vector<std::string> MountsBelow(const std::string& folder) {
   std::vector<std::string> mounts;
-  std::ifstream file("/proc/self/mountinfo");
-  for (std::string line; std::getline(file, line);) {
-    std::istringstream fields(line);
-    std::string field;
-    for (int i = 0; i < 5; ++i) fields >> field;
-    if (field.starts_with(folder + "/")) mounts.push_back(field);
-  }
+  for (const auto& [path, device] : MountTableBelow(folder)) mounts.push_back(path);
   return mounts;
+}
+
+void AbortFuseBelow(const std::string& folder) {
+  const std::string control = folder + "/fusectl";
+  fs::create_directories(control);
+  if (mount("fusectl", control.c_str(), "fusectl", 0, nullptr) != 0) return;
+  for (const auto& [path, device] : MountTableBelow(folder)) {
+    // "0:57"; of others than FUSE there is no such file.
+    std::ofstream(control + "/" + device.substr(device.find(':') + 1) + "/abort") << 1;
+  }
+  umount2(control.c_str(), MNT_DETACH);
 }
 
 }  // namespace escagent::testing

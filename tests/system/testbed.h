@@ -11,13 +11,13 @@
 
 namespace escagent::testing {
 
-// A node in a folder: the real dev-server and the real agent as child processes, and a stand-in for
-// kubelet, all below a temporary folder. Used by system tests and benchmarks, which run in a mount
-// namespace of their own (EnterPrivateMountNamespace). Failures of the set-up are thrown
-// (std::runtime_error): nothing can be tested without it.
+// A node in a folder: the real dev-server, agent and, if wanted, keeper as child processes, and a
+// stand-in for kubelet, all below a temporary folder. Used by system tests and benchmarks, which
+// run in a mount namespace of their own (EnterPrivateMountNamespace). Failures of the set-up are
+// thrown (std::runtime_error): nothing can be tested without it.
 class Testbed {
  public:
-  // `bin`: the folder with esc-agent.
+  // `bin`: the folder with esc-agent and esc-keeper.
   explicit Testbed(std::string bin);
   // Ends the processes, unmounts what they left, removes the folder.
   ~Testbed();
@@ -34,8 +34,13 @@ class Testbed {
   // Starts the dev server, which accepts only token(), on a free port (or on that of the last one).
   void StartDevServer();
   void StopDevServer();
+  // Starts esc-keeper with further flags and waits until it listens; or, when there is one, another
+  // that takes over from it, and waits for the end of the first. Agents started from now on use it.
+  void StartKeeper(const std::vector<std::string>& flags = {});
   // Starts the agent with further flags, and waits until it serves.
   void StartAgent(const std::vector<std::string>& flags = {});
+  // `esc-agent run` with these flags more.
+  std::vector<std::string> AgentCommand(const std::vector<std::string>& flags = {}) const;
   // SIGTERM and wait; the exit code.
   int StopAgent();
 
@@ -50,11 +55,16 @@ class Testbed {
   Kubelet& kubelet() { return *kubelet_; }
   Process& agent() { return *agent_; }
   bool HasAgent() const { return agent_ != nullptr; }
+  Process& keeper() { return *keeper_; }
+  bool HasKeeper() const { return keeper_ != nullptr; }
   const std::string& folder() const { return folder_; }
   const std::string& token() const { return token_; }
   std::string endpoint() const { return folder_ + "/csi.sock"; }
-  std::string registry() const { return folder_ + "/kubelet/plugins_registry"; }
-  std::string admin_socket() const { return folder_ + "/admin.sock"; }
+  std::string kubelet_dir() const { return folder_ + "/kubelet"; }
+  std::string registry() const { return kubelet_dir() + "/plugins_registry"; }
+  std::string registration_socket() const { return registry() + "/csi.esc-agent.io-reg.sock"; }
+  std::string keeper_socket() const { return folder_ + "/keeper.sock"; }
+  std::string admin_socket() const { return folder_ + "/run/admin.sock"; }
   std::string program() const { return bin_ + "/esc-agent"; }
   const std::string& esc_url() const { return esc_url_; }
   // "http://127.0.0.1:port" of the agent's --http-listen.
@@ -66,8 +76,10 @@ class Testbed {
   std::string token_;
   std::string esc_url_;
   std::unique_ptr<Process> dev_server_;
+  std::unique_ptr<Process> keeper_;
   std::unique_ptr<Process> agent_;
   std::unique_ptr<Kubelet> kubelet_;
+  int keepers_started_ = 0;
   int agents_started_ = 0;
 };
 
@@ -83,5 +95,8 @@ std::string HttpGet(const std::string& url);
 
 // Mount points below a folder, from /proc/self/mountinfo.
 std::vector<std::string> MountsBelow(const std::string& folder);
+
+// Ends the FUSE connections of what is mounted below a folder, so that nobody hangs in them.
+void AbortFuseBelow(const std::string& folder);
 
 }  // namespace escagent::testing
