@@ -15,6 +15,7 @@
 
 #include "fuse/event_loop.h"
 #include "fuse/session.h"
+#include "fuse/tree_codec.h"
 #include "tests/component/fuse/mount_fixture.h"
 #include "tests/component/fuse/rename_helper.h"
 #include "tests/component/fuse/watcher.h"
@@ -25,6 +26,7 @@ namespace {
 using ::testing::ElementsAre;
 
 constexpr int kRotations = 500;
+constexpr EventLoop::SessionId kSessionId = 7;
 
 class RenameTest : public MountTest, public ::testing::WithParamInterface<CacheProfile> {
  protected:
@@ -33,10 +35,22 @@ class RenameTest : public MountTest, public ::testing::WithParamInterface<CacheP
 
   void Start(const VolumeSpec& spec) {
     const auto number = static_cast<std::uint64_t>(time(nullptr));
-    session_ = *Session::Start(std::move(mounts_.device),
+    session_ = *Session::Start(UniqueFd(fcntl(mounts_.device.Get(), F_DUPFD_CLOEXEC, 0)),
                                *SecretTree::Create(spec, number, std::chrono::system_clock::now()),
                                GetParam(), kDeadline);
-    ASSERT_TRUE(loop_->Add(session_));
+    ASSERT_TRUE(loop_->Add(session_, kSessionId));
+  }
+
+  // Another process goes on with what it can know, and nothing else.
+  void TakeOver() {
+    const UniqueFd state =
+        *EncodeTree({.tree = Tree().Save(), .cache = GetParam(), .init = session_->Init()});
+    loop_->Remove(kSessionId);
+    SavedVolume saved = *DecodeTree(state);
+    session_ =
+        *Session::Resume(UniqueFd(fcntl(mounts_.device.Get(), F_DUPFD_CLOEXEC, 0)),
+                         *SecretTree::Restore(std::move(saved.tree)), GetParam(), saved.init);
+    ASSERT_TRUE(loop_->Add(session_, kSessionId));
   }
 
   SecretTree& Tree() const { return session_->Tree(); }
@@ -324,6 +338,34 @@ TEST_P(RenameTest, ReadersOfAnOpenFolderSeeOneGeneration) {
     EXPECT_EQ(*ReadAt(folder->Get(), "key"), "1");
     EXPECT_EQ(*ReadPath(Path("key")), value);
   }
+}
+
+TEST_P(RenameTest, AFileThatIsHeldOpenKeepsItsBytesThroughTakeovers) {
+  if (GetParam() == CacheProfile::kFull) GTEST_SKIP() << "has no opens to go by";
+  const std::string first(10'000, 'a');
+  Start(SpecOf({{"key", first}}));
+  const std::string bound = Folder() + "/bound";
+  std::ofstream(bound).flush();
+  ASSERT_EQ(mount(Path("key").c_str(), bound.c_str(), nullptr, MS_BIND, nullptr), 0);
+  const auto held = OpenAt(AT_FDCWD, Path("key"), O_RDONLY);
+  ASSERT_TRUE(held);
+  const auto read_again = [&held] {
+    lseek(held->Get(), 0, SEEK_SET);
+    return *ReadAll(*held);
+  };
+  EXPECT_EQ(read_again(), first);
+  for (const std::string& next : {std::string(20'000, 'b'), std::string("c"), std::string()}) {
+    TakeOver();
+    const Rotation rotation = Rotate(SpecOf({{"key", next}}));
+    EXPECT_EQ(read_again(), first);
+    session_->Expire(rotation.current->Number());
+    EXPECT_EQ(read_again(), first);
+    EXPECT_EQ(StatOf(bound)->st_size, static_cast<off_t>(next.size()));
+    EXPECT_EQ(*ReadPath(bound), next);
+    EXPECT_EQ(read_again(), first);
+    EXPECT_EQ(lseek(held->Get(), 0, SEEK_END), static_cast<off_t>(first.size()));
+  }
+  EXPECT_EQ(umount2(bound.c_str(), MNT_DETACH), 0);
 }
 
 TEST_P(RenameTest, NoReaderOfManyRotationsFailsOrSeesAMixture) {
