@@ -19,8 +19,8 @@ namespace escagent::fuse {
 // number; whoever still holds that after a rotation (a subPath bind mount) follows the rotations.
 // Looked up in the folder of a retired generation (by a reader that holds the folder open) it gets
 // the pinned number, which keeps showing that generation as long as it is retained, so that a set
-// of files read through one open folder is never a mix of two generations. The symlink `..data_tmp`,
-// which becomes `..data` of generation g, has the pinned number of the latter.
+// of files read through one open folder is never a mix of two generations. The symlink
+// `..data_tmp`, which becomes `..data` of generation g, has the pinned number of the latter.
 inline constexpr std::uint64_t kRootInode = 1;
 inline constexpr std::uint32_t kFolderIndex = 1;
 inline constexpr std::uint32_t kDataLinkIndex = 2;

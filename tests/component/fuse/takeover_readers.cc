@@ -16,8 +16,6 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::chrono::seconds kReaderDeadline{20};
-
 }  // namespace
 
 void Verdict::Fail(const std::string& what) {
@@ -52,11 +50,7 @@ Readers::Readers(std::string mountpoint, const std::atomic<std::uint32_t>& ackno
 
 bool Readers::Stop() {
   stopping_ = true;
-  const auto deadline = steady_clock::now() + kReaderDeadline;
-  while (running_ > 0 && steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  const bool all = running_ == 0;
+  const bool all = WaitFor([this] { return running_ == 0; });
   if (!all) AbortOwnConnections();
   threads_.clear();
   return all;
