@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 
 #include "fuse/secret_tree.h"
@@ -27,6 +28,13 @@ void Show(SecretTree& tree) {
   Require(entries.has_value());
   for (const auto& entry : *entries) Require(tree.GetAttributes(entry.inode).has_value());
   tree.CloseFolder(*handle);
+  // A helper may be at work.
+  const std::string folder = tree.Current()->FolderName();
+  Require(tree.MakeLink(escagent::fuse::kRootInode, "..data_tmp", folder).has_value());
+  Require(
+      tree.Rename(escagent::fuse::kRootInode, "..data_tmp", escagent::fuse::kRootInode, "..data")
+          .has_value());
+  tree.FinishRotation();
 }
 
 }  // namespace
@@ -42,7 +50,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto memfd = escagent::fuse::EncodeTree(*saved);
   Require(memfd.has_value());
   const Result<SavedVolume> again = escagent::fuse::DecodeTree(*memfd);
-  Require(again && again->tree.names == saved->tree.names &&
+  Require(again && again->metadata == saved->metadata &&
+          again->tree.link_number == saved->tree.link_number &&
+          again->tree.names == saved->tree.names &&
           again->tree.generations.size() == saved->tree.generations.size());
   for (std::size_t i = 0; i < saved->tree.generations.size(); ++i) {
     Require(again->tree.generations[i]->ShowsSameAs(*saved->tree.generations[i]));
