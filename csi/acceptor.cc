@@ -41,6 +41,15 @@ void Acceptor::Adopt(UnixListener csi, UnixListener registration) {
   eventfd_write(wake_.Get(), 1);
 }
 
+void Acceptor::Serve(UniqueFd connection) {
+  {
+    MutexLock lock(mutex_);
+    if (stopped_) return;
+    connections_.push_back(std::move(connection));
+  }
+  eventfd_write(wake_.Get(), 1);
+}
+
 void Acceptor::Stop() {
   MutexLock stop_lock(stop_mutex_);
   if (!thread_.joinable()) return;
@@ -51,7 +60,16 @@ void Acceptor::Stop() {
   thread_.request_stop();
   eventfd_write(wake_.Get(), 1);
   thread_.join();
-  TakeAdopted();
+  // What was handed in and not taken.
+  UnixListener csi;
+  UnixListener registration;
+  std::vector<UniqueFd> connections;
+  {
+    MutexLock lock(mutex_);
+    std::swap(csi, adopted_csi_);
+    std::swap(registration, adopted_registration_);
+    connections.swap(connections_);
+  }
   options_.csi.Close();
   options_.registration.Close();
 }
@@ -65,7 +83,7 @@ void Acceptor::Run(const std::stop_token& stop) {
     if (stop.stop_requested()) return;
     if (fds[0].revents != 0) {
       // What poll said of the old sockets is not true of the new ones.
-      TakeAdopted();
+      TakeHandedIn();
       continue;
     }
     if (fds[1].revents != 0) AcceptFrom(options_.csi);
@@ -74,16 +92,19 @@ void Acceptor::Run(const std::stop_token& stop) {
   }
 }
 
-void Acceptor::TakeAdopted() {
+void Acceptor::TakeHandedIn() {
   eventfd_t ignored = 0;
   eventfd_read(wake_.Get(), &ignored);
   UnixListener csi;
   UnixListener registration;
+  std::vector<UniqueFd> connections;
   {
     MutexLock lock(mutex_);
     csi = std::move(adopted_csi_);
     registration = std::move(adopted_registration_);
+    connections.swap(connections_);
   }
+  for (UniqueFd& connection : connections) options_.on_connection(std::move(connection));
   Replace(options_.csi, std::move(csi));
   Replace(options_.registration, std::move(registration));
 }

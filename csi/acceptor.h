@@ -4,6 +4,7 @@
 #include <functional>
 #include <stop_token>
 #include <thread>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/mutex.h"
@@ -40,13 +41,16 @@ class Acceptor {
   // without a socket leaves the old one in its place. Does nothing after Stop.
   void Adopt(UnixListener csi, UnixListener registration);
 
+  // Treats a connected, non-blocking socket as if it had been accepted. Closes it after Stop.
+  void Serve(UniqueFd connection);
+
   // Returns when the thread has ended. Closes the sockets and removes those that are our own; what
   // waits in the backlog of another's is left to the next who accepts there.
   void Stop();
 
  private:
   void Run(const std::stop_token& stop);
-  void TakeAdopted() EXCLUDES(mutex_);
+  void TakeHandedIn() EXCLUDES(mutex_);
   void Replace(UnixListener& old, UnixListener adopted);
   // Whether there was a connection.
   bool AcceptFrom(const UnixListener& listener);
@@ -62,6 +66,7 @@ class Acceptor {
   Mutex mutex_;
   UnixListener adopted_csi_ GUARDED_BY(mutex_);
   UnixListener adopted_registration_ GUARDED_BY(mutex_);
+  std::vector<UniqueFd> connections_ GUARDED_BY(mutex_);
   bool stopped_ GUARDED_BY(mutex_) = false;
 
   // Held while the thread ends, so that a second caller of Stop returns no earlier.

@@ -87,6 +87,11 @@ class Server::Impl {
                      ValueOrLogged(AdoptRegistration(std::move(registration))));
   }
 
+  Status SelfProbe(std::chrono::milliseconds timeout) {
+    return csi::SelfProbe(SocketPath(options_.csi_endpoint), timeout,
+                          [this](UniqueFd fd) { acceptor_->Serve(std::move(fd)); });
+  }
+
   void StopAccepting() { acceptor_->Stop(); }
 
   void Stop(std::chrono::milliseconds drain) {
@@ -103,7 +108,6 @@ class Server::Impl {
     server_.reset();
   }
 
-  const Options& GetOptions() const { return options_; }
   RegistrationState Registration() const { return registration_.State(); }
 
  private:
@@ -217,7 +221,7 @@ void Server::StopAccepting() { impl_->StopAccepting(); }
 void Server::Stop(std::chrono::milliseconds drain) { impl_->Stop(drain); }
 
 Status Server::SelfProbe(std::chrono::milliseconds timeout) const {
-  return csi::SelfProbe(SocketPath(impl_->GetOptions().csi_endpoint), timeout);
+  return impl_->SelfProbe(timeout);
 }
 
 RegistrationState Server::Registration() const { return impl_->Registration(); }

@@ -62,7 +62,8 @@ class Server {
   // calls do nothing.
   void Stop(std::chrono::milliseconds drain);
 
-  // Calls Probe over our own CSI socket; for /healthz.
+  // Calls Probe over our own CSI socket, or past it if it is the keeper's and we are not root; for
+  // /healthz.
   Status SelfProbe(std::chrono::milliseconds timeout) const;
 
   RegistrationState Registration() const;

@@ -5,12 +5,15 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -161,6 +164,31 @@ TEST_F(AdoptTest, ThePathsStayWhenTheServerStops) {
   server_.reset();
   EXPECT_EQ(InodeAt(CsiSocket()), csi);
   EXPECT_EQ(InodeAt(RegistrationSocket()), registration);
+}
+
+// Calls `body` on a thread that may not dial the CSI socket, as an agent that is not root.
+void WithoutTheRightToDial(const std::string& socket, const std::function<void()>& body) {
+  ASSERT_EQ(chmod(socket.c_str(), 0), 0);
+  std::jthread thread([&] {
+    // The system call, unlike the C library's function, is about this thread only.
+    if (getuid() == 0) {
+      ASSERT_EQ(syscall(SYS_setresuid, 65534, 65534, 65534), 0);
+    }
+    body();
+  });
+}
+
+TEST_F(AdoptTest, SelfProbeNeedsNoRightToDial) {
+  ASSERT_EQ(chmod(folder_.c_str(), 0755), 0);
+  server_ = StartOnBoth();
+  WithoutTheRightToDial(CsiSocket(), [&] {
+    const Status status = server_->SelfProbe(seconds(20));
+    EXPECT_TRUE(status) << status.error().ToString();
+    volumes_.FailHealth(Error{Code::kFailedPrecondition, "open /dev/fuse: no such file", {}});
+    EXPECT_FALSE(server_->SelfProbe(seconds(20)));
+    server_->StopAccepting();
+    EXPECT_FALSE(server_->SelfProbe(seconds(20))) << "whoever accepts is probed, too";
+  });
 }
 
 TEST_F(AdoptTest, ARegistrationSocketThatKubeletMissedIsNotMadeAgain) {
