@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,13 +15,10 @@
 #include "base/thread.h"
 #include "fuse/keeper/wire.h"
 
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 8U  // Linux 6.3
-#endif
-
 namespace escagent::keeper {
 namespace {
 
+constexpr int kPauseMs = 5;
 constexpr int kAllSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
 std::unexpected<Error> KeeperError(int error, std::string_view doing) {
@@ -28,6 +26,8 @@ std::unexpected<Error> KeeperError(int error, std::string_view doing) {
   switch (error) {
     case EBUSY:
       return Unavailable(context + ": the keeper is busy with it; try again");
+    case EAGAIN:
+      return MakeError(Code::kResourceExhausted, context + ": the volume rotates; try again");
     case EPROTO:
       return FailedPrecondition(context +
                                 ": esc-keeper does not know this request; are its version and "
@@ -45,16 +45,23 @@ std::unexpected<Error> KeeperError(int error, std::string_view doing) {
   }
 }
 
+bool SetName(char* field, std::size_t size, const std::string& name) {
+  if (name.size() >= size || name.contains('\0')) return false;
+  name.copy(field, size);
+  return true;
+}
+
 // A request about a volume; INVALID_ARGUMENT for what no field can hold.
 Result<Message> VolumeRequest(Verb verb, const Target& target) {
   Message message = NewMessage(verb);
-  if (!Copy(message.volume, sizeof message.volume, target.volume.c_str()) ||
-      !Copy(message.pod_uid, sizeof message.pod_uid, target.pod_uid.c_str()) ||
-      !Copy(message.volume_name, sizeof message.volume_name, target.volume_name.c_str())) {
+  Ids& ids = message.ids;
+  if (!SetName(ids.volume, sizeof ids.volume, target.volume) ||
+      !SetName(ids.pod_uid, sizeof ids.pod_uid, target.pod_uid) ||
+      !SetName(ids.volume_name, sizeof ids.volume_name, target.volume_name)) {
     return InvalidArgument("volume \"" + target.volume + "\": a name is too long for esc-keeper");
   }
-  for (const std::string* name : {&target.volume, &target.pod_uid, &target.volume_name}) {
-    if (name->contains('\0') || (!name->empty() && !IsName(name->c_str()))) {
+  for (const char* const name : {ids.volume, ids.pod_uid, ids.volume_name}) {
+    if (*name != '\0' && !IsName(name)) {
       return InvalidArgument("volume \"" + target.volume +
                              "\": its names may only have letters, digits, '.', '_' and '-'");
     }
@@ -67,41 +74,81 @@ Target OfVolume(const std::string& volume) {
 }
 
 Status SetText(Message& message, std::string_view text) {
-  const std::string copy(text);
-  if (!copy.contains('\0') && Copy(message.text, sizeof message.text, copy.c_str())) return {};
+  if (SetName(message.text, sizeof message.text, std::string(text))) return {};
   return InvalidArgument("a name or context of " + std::to_string(text.size()) +
                          " bytes: too long for esc-keeper");
 }
 
 bool Has(const Message& message, std::uint32_t flag) { return (message.flags & flag) != 0; }
 
-}  // namespace
-
-UniqueFd KeeperClient::TakeFd(Answer& answer, bool present) {
-  if (!present || answer.taken == kMaxFds) return UniqueFd();
-  return std::move(answer.fds[answer.taken++]);
+// 0 or an errno: EBUSY while a predecessor is there, ECONNRESET when the keeper hung up.
+int SayHello(const UniqueFd& socket, std::chrono::steady_clock::time_point deadline,
+             bool* predecessor_died) {
+  Message message = NewMessage(Verb::kHello);
+  message.sequence = 1;
+  if (Send(socket.Get(), {message, {}}, 0) != 0) return ECONNRESET;
+  pollfd polled = {socket.Get(), POLLIN, 0};
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+  if (poll(&polled, 1, std::max(0, static_cast<int>(left.count()))) != 1) return ETIMEDOUT;
+  if (keeper::Receive(socket.Get(), &message, nullptr, 0) != Arrival::kMessage) return ECONNRESET;
+  *predecessor_died = Has(message, kPredecessorDied);
+  return message.status;
 }
 
-KeeperClient::KeeperClient(UniqueFd socket, Callbacks callbacks, std::chrono::milliseconds timeout)
-    : socket_(std::move(socket)), callbacks_(std::move(callbacks)), timeout_(timeout) {}
+// Of an aborted connection.
+bool HasError(const UniqueFd& device) {
+  pollfd polled = {device.Get(), 0, 0};
+  return poll(&polled, 1, 0) == 1 && (polled.revents & POLLERR) != 0;
+}
+
+// Nobody is left who could change it.
+bool IsSealedState(const UniqueFd& state) {
+  const int seals = fcntl(state.Get(), F_GET_SEALS);
+  struct stat found = {};
+  return seals >= 0 && (seals & kAllSeals) == kAllSeals && fstat(state.Get(), &found) == 0 &&
+         static_cast<std::uint64_t>(found.st_size) <= kMaxStateSize;
+}
+
+}  // namespace
+
+KeeperClient::KeeperClient(UniqueFd socket, bool predecessor_died, Callbacks callbacks,
+                           std::chrono::milliseconds timeout)
+    : socket_(std::move(socket)),
+      callbacks_(std::move(callbacks)),
+      timeout_(timeout),
+      predecessor_died_(predecessor_died) {}
 
 Result<std::unique_ptr<KeeperClient>> KeeperClient::Connect(const std::string& socket_path,
                                                             Callbacks callbacks,
                                                             std::chrono::milliseconds timeout) {
-  UniqueFd socket = ConnectTo(socket_path.c_str());
-  if (!socket) {
-    const int error = errno;
-    const std::string doing = "connect to esc-keeper at " + socket_path;
-    if (error == ENOENT || error == ECONNREFUSED) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  const std::string doing = "connect to esc-keeper at " + socket_path;
+  UniqueFd socket;
+  while (true) {
+    if (!socket) socket = ConnectTo(socket_path.c_str());
+    if (!socket && (errno == ENOENT || errno == ECONNREFUSED)) {
       return Unavailable(doing + ": nobody listens there; is esc-keeper running?");
     }
-    return ErrnoError(error, doing);
+    if (!socket) return ErrnoError(errno, doing);
+    bool died = false;
+    const int error = SayHello(socket, deadline, &died);
+    if (error == 0) {
+      std::unique_ptr<KeeperClient> client(
+          new KeeperClient(std::move(socket), died, std::move(callbacks), timeout));
+      client->reader_ = StartThread("keeper-client", [c = client.get()] { c->ReadReplies(); });
+      return client;
+    }
+    if (error != EBUSY && error != ECONNRESET) return KeeperError(error, doing);
+    if (std::chrono::steady_clock::now() >= deadline) {
+      if (error == EBUSY) return Unavailable(doing + ": the agent before this one does not end");
+      return MakeError(Code::kPermissionDenied,
+                       doing + ": it hangs up; is this user the one of its --agent-uid?");
+    }
+    // A keeper has place for one who is not its agent yet: others may have come.
+    if (error == ECONNRESET) socket.Reset();
+    poll(nullptr, 0, kPauseMs);
   }
-  std::unique_ptr<KeeperClient> client(
-      new KeeperClient(std::move(socket), std::move(callbacks), timeout));
-  client->reader_ = StartThread("keeper-client", [c = client.get()] { c->ReadReplies(); });
-  ESC_RETURN_IF_ERROR(client->Hello());
-  return client;
 }
 
 KeeperClient::~KeeperClient() {
@@ -109,27 +156,15 @@ KeeperClient::~KeeperClient() {
   shutdown(socket_.Get(), SHUT_RDWR);  // wakes the reader
 }
 
-Status KeeperClient::Hello() {
-  Message message = NewMessage(Verb::kHello);
-  message.numbers[0] = kVersion;
-  message.numbers[1] = kVersion;
-  ESC_ASSIGN_OR_RETURN(const Answer answer, Call(message, "say hello to esc-keeper"));
-  predecessor_died_ = Has(answer.message, kPredecessorDied);
-  return {};
-}
-
 void KeeperClient::ReadReplies() {
   while (true) {
-    Received in;
-    const Arrival arrival = keeper::Receive(socket_.Get(), &in, 0);
+    Answer answer;
+    const Arrival arrival = keeper::Receive(socket_.Get(), &answer.message, answer.fds.data(), 0);
     if (arrival == Arrival::kNothing) continue;
     if (arrival != Arrival::kMessage) break;
-    Answer answer{.message = in.message, .fds = {}, .taken = 0};
-    std::ranges::move(in.fds, answer.fds.begin());
-    const Verb verb{in.message.verb};
-    if (in.message.sequence != 0) {
+    if (answer.message.sequence != 0) {
       Deliver(std::move(answer));
-    } else if (verb == Verb::kDrain && callbacks_.on_drain) {
+    } else if (Verb{answer.message.verb} == Verb::kDrain && callbacks_.on_drain) {
       callbacks_.on_drain();
     }
   }
@@ -161,7 +196,7 @@ Result<KeeperClient::Answer> KeeperClient::Call(Message message, std::chrono::mi
   }
   // While the keeper is too busy to read, its queue fills.
   int error = 0;
-  while ((error = Send(socket_.Get(), message, nullptr, 0, MSG_DONTWAIT)) == EAGAIN) {
+  while ((error = Send(socket_.Get(), {message, {}}, MSG_DONTWAIT)) == EAGAIN) {
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) break;
@@ -190,15 +225,13 @@ Result<KeeperClient::Answer> KeeperClient::Call(Message message, std::chrono::mi
 Result<ListeningSockets> KeeperClient::GetSockets() {
   ESC_ASSIGN_OR_RETURN(Answer answer,
                        Call(NewMessage(Verb::kGetSockets), "fetch the listening sockets"));
-  ListeningSockets sockets;
-  sockets.csi = TakeFd(answer, Has(answer.message, kHasCsi));
-  sockets.registration = TakeFd(answer, Has(answer.message, kHasRegistration));
-  return sockets;
+  return ListeningSockets{.csi = std::move(answer.fds[0]),
+                          .registration = std::move(answer.fds[1])};
 }
 
 Result<UniqueFd> KeeperClient::GetJournal() {
   ESC_ASSIGN_OR_RETURN(Answer answer, Call(NewMessage(Verb::kGetJournal), "fetch the journal"));
-  return TakeFd(answer, true);
+  return std::move(answer.fds[0]);
 }
 
 Result<std::vector<KeptVolume>> KeeperClient::ListVolumes() {
@@ -210,25 +243,32 @@ Result<std::vector<KeptVolume>> KeeperClient::ListVolumes() {
     if (!answer) return std::unexpected(answer.error());
     const Message& m = answer->message;
     KeptVolume& volume = volumes.emplace_back();
-    volume.target = {.volume = m.volume, .pod_uid = m.pod_uid, .volume_name = m.volume_name};
+    volume.target = {
+        .volume = m.ids.volume, .pod_uid = m.ids.pod_uid, .volume_name = m.ids.volume_name};
     volume.generation = m.numbers[0];
     volume.device_number = m.numbers[1];
     volume.rotated = m.numbers[3];
-    volume.aborted = Has(m, kAborted);
-    volume.gone = Has(m, kGone);
     volume.tmpfs = Has(m, kTmpfs);
     volume.rotating = Has(m, kRotating);
-    volume.device = TakeFd(*answer, Has(m, kHasDevice));
-    volume.state = TakeFd(*answer, Has(m, kHasState));
-    request.numbers[0] = m.numbers[2];
+    (volume.tmpfs ? volume.root : volume.device) = std::move(answer->fds[0]);
+    volume.aborted = !volume.tmpfs && (!volume.device || HasError(volume.device));
+    if (IsSealedState(answer->fds[1])) volume.state = std::move(answer->fds[1]);
+    ESC_ASSIGN_OR_RETURN(const std::uint64_t mounted, ProbeDevice(volume.target));
+    volume.gone = mounted == 0 || mounted != volume.device_number;
+    ++request.numbers[0];
   }
 }
 
-Result<bool> KeeperClient::Probe(const Target& target) {
+Result<std::uint64_t> KeeperClient::ProbeDevice(const Target& target) {
   ESC_ASSIGN_OR_RETURN(const Message request, VolumeRequest(Verb::kProbe, target));
   ESC_ASSIGN_OR_RETURN(const Answer answer,
                        Call(request, "look what is mounted for volume " + target.volume));
-  return answer.message.numbers[1] != 0;
+  return answer.message.numbers[1];
+}
+
+Result<bool> KeeperClient::Probe(const Target& target) {
+  ESC_ASSIGN_OR_RETURN(const std::uint64_t device, ProbeDevice(target));
+  return device != 0;
 }
 
 Result<MountedDevice> KeeperClient::Mount(const Target& target, mode_t root_mode,
@@ -237,10 +277,14 @@ Result<MountedDevice> KeeperClient::Mount(const Target& target, mode_t root_mode
   ESC_RETURN_IF_ERROR(SetText(request, selinux_context));
   request.numbers[0] = root_mode;
   if (fresh) request.flags |= kFresh;
-  ESC_ASSIGN_OR_RETURN(Answer answer, Call(request, "mount volume " + target.volume));
-  return MountedDevice{.device = TakeFd(answer, true),
-                       .device_number = answer.message.numbers[1],
-                       .existed = Has(answer.message, kExisted)};
+  while (true) {
+    ESC_ASSIGN_OR_RETURN(Answer answer, Call(request, "mount volume " + target.volume));
+    MountedDevice mounted{.device = std::move(answer.fds[0]),
+                          .device_number = answer.message.numbers[1],
+                          .existed = Has(answer.message, kExisted)};
+    if (!mounted.existed || !HasError(mounted.device)) return mounted;
+    request.flags |= kFresh;  // somebody has aborted the connection
+  }
 }
 
 Result<MountedTmpfs> KeeperClient::MountTmpfs(const Target& target, mode_t root_mode,
@@ -254,7 +298,7 @@ Result<MountedTmpfs> KeeperClient::MountTmpfs(const Target& target, mode_t root_
   request.numbers[3] = gid;
   if (fresh) request.flags |= kFresh;
   ESC_ASSIGN_OR_RETURN(Answer answer, Call(request, "mount a tmpfs for volume " + target.volume));
-  return MountedTmpfs{.root = TakeFd(answer, true),
+  return MountedTmpfs{.root = std::move(answer.fds[0]),
                       .device_number = answer.message.numbers[1],
                       .noswap = Has(answer.message, kNoSwap),
                       .existed = Has(answer.message, kExisted)};
@@ -273,13 +317,16 @@ Status KeeperClient::Store(const std::string& volume, std::uint64_t generation,
                            const UniqueFd& state) {
   const std::string doing = "store the state of volume " + volume;
   ESC_ASSIGN_OR_RETURN(Message request, VolumeRequest(Verb::kNewState, OfVolume(volume)));
-  ESC_ASSIGN_OR_RETURN(Answer answer, Call(request, doing));
-  const UniqueFd copy = TakeFd(answer, true);
+  ESC_ASSIGN_OR_RETURN(const Answer answer, Call(request, doing));
+  const UniqueFd& copy = answer.fds[0];
   off_t offset = 0;
   ssize_t copied = 0;
   do {
     copied = sendfile(copy.Get(), state.Get(), &offset, std::size_t{1} << 30);
   } while (copied > 0);
+  if (offset > static_cast<off_t>(kMaxStateSize)) {
+    return InvalidArgument(doing + ": it is larger than a successor accepts");
+  }
   if (copied < 0 || fcntl(copy.Get(), F_ADD_SEALS, kAllSeals) != 0) return ErrnoError(errno, doing);
   request.verb = static_cast<std::uint16_t>(Verb::kStore);
   request.numbers[0] = generation;
@@ -298,8 +345,16 @@ Status KeeperClient::Rotate(const std::string& volume, std::uint64_t old_generat
 
 Status KeeperClient::Unmount(const Target& target) {
   ESC_ASSIGN_OR_RETURN(const Message request, VolumeRequest(Verb::kUnmount, target));
-  ESC_RETURN_IF_ERROR(Call(request, "unmount volume " + target.volume));
-  return {};
+  const auto deadline = std::chrono::steady_clock::now() + timeout_;
+  while (true) {
+    const auto answer = Call(request, "unmount volume " + target.volume);
+    if (answer) return {};
+    // The process that rotates is being killed.
+    const bool again = answer.error().code == Code::kResourceExhausted;
+    if (!again || std::chrono::steady_clock::now() >= deadline)
+      return std::unexpected(answer.error());
+    poll(nullptr, 0, kPauseMs);
+  }
 }
 
 Status KeeperClient::Ready() {
@@ -313,8 +368,7 @@ Status KeeperClient::Drained() {
 }
 
 Result<UniqueFd> KeeperClient::SealedMemfd(std::string_view bytes) {
-  UniqueFd fd(memfd_create("esc-agent", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL));
-  if (!fd) fd.Reset(memfd_create("esc-agent", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  UniqueFd fd = NewMemfd();
   if (!fd) return ErrnoError(errno, "make a memfd");
   while (!bytes.empty()) {
     const ssize_t written = write(fd.Get(), bytes.data(), bytes.size());

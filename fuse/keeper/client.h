@@ -22,6 +22,8 @@
 
 namespace escagent::keeper {
 
+inline constexpr std::uint64_t kMaxStateSize = 64ULL << 20;
+
 // Where a volume is mounted: <kubelet-dir>/pods/<pod_uid>/volumes/kubernetes.io~csi/<volume_name>/
 // mount. `volume` is the CSI volume id. All of [A-Za-z0-9._-], as kubelet's are.
 struct Target {
@@ -37,11 +39,12 @@ struct KeptVolume {
   std::uint64_t generation = 0;     // as stored last
   std::uint64_t device_number = 0;  // st_dev of its file system (makedev)
   std::uint64_t rotated = 0;        // new generation of the last Rotate that was done; 0: none
-  bool aborted = false;             // by the watchdog: mount it anew
+  bool aborted = false;             // the connection has ended: mount it afresh
   bool gone = false;                // its mount is not at the target any more: mount it again
   bool tmpfs = false;
   bool rotating = false;  // a rotation that a predecessor asked for is not done yet
-  UniqueFd device;        // /dev/fuse of this connection; none for tmpfs or when aborted
+  UniqueFd device;        // /dev/fuse of this connection; none for tmpfs, or by the watchdog
+  UniqueFd root;          // of a tmpfs, writable
   UniqueFd state;         // the sealed memfd stored last; may be none
 };
 
@@ -84,8 +87,9 @@ class KeeperClient {
     std::function<void()> on_disconnected;
   };
 
-  // Connects and says hello, which takes as long as a predecessor needs to drain. UNAVAILABLE when
-  // nobody listens, PERMISSION_DENIED when our uid is not the one the keeper serves.
+  // Connects and says hello, again and again while a predecessor drains. UNAVAILABLE when nobody
+  // listens or the predecessor is still there, PERMISSION_DENIED when the keeper serves another
+  // uid.
   static Result<std::unique_ptr<KeeperClient>> Connect(const std::string& socket_path,
                                                        Callbacks callbacks,
                                                        std::chrono::milliseconds timeout);
@@ -121,7 +125,7 @@ class KeeperClient {
   // kMaxStateSize. Calls for the same volume must not overlap.
   Status Store(const std::string& volume, std::uint64_t generation, const UniqueFd& state);
 
-  // Makes the rotation through the mount, so that watchers see it (fuse/keeper/rotation.h). A
+  // Makes the rotation through the mount, so that watchers see it (fuse/keeper/mounts.h). A
   // process of the keeper does it and waits for whoever serves the mount: any of its requests may
   // come before this returns, and some after the time is up. OK: ..data leads to the new
   // generation. The same rotation may be asked for again while it is under way; another is
@@ -143,13 +147,11 @@ class KeeperClient {
   struct Answer {
     Message message = {};
     std::array<UniqueFd, kMaxFds> fds;
-    unsigned taken = 0;
   };
 
-  KeeperClient(UniqueFd socket, Callbacks callbacks, std::chrono::milliseconds timeout);
-  // The next descriptor of an answer if its flag is there.
-  static UniqueFd TakeFd(Answer& answer, bool present);
-  Status Hello();
+  KeeperClient(UniqueFd socket, bool predecessor_died, Callbacks callbacks,
+               std::chrono::milliseconds timeout);
+  Result<std::uint64_t> ProbeDevice(const Target& target);
   void ReadReplies();
   void Deliver(Answer answer);
   // What the keeper answered, or an Error with `doing` in front.
@@ -161,7 +163,7 @@ class KeeperClient {
   const UniqueFd socket_;
   const Callbacks callbacks_;
   const std::chrono::milliseconds timeout_;
-  bool predecessor_died_ = false;  // written before Connect returns
+  const bool predecessor_died_;
   std::atomic<bool> disconnected_{false};
   std::atomic<bool> closing_{false};
 

@@ -1,13 +1,18 @@
 #pragma once
 
-#include <sys/types.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
-#include <cstdint>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <new>
 
-#include "base/unique_fd.h"
 #include "fuse/keeper/mounts.h"
-#include "fuse/keeper/rotator.h"
-#include "fuse/keeper/volume_table.h"
 #include "fuse/keeper/wire.h"
 
 namespace escagent::keeper {
@@ -18,103 +23,393 @@ struct Options {
   const char* csi_socket = nullptr;           // may be none
   const char* registration_socket = nullptr;  // may be none
   uid_t agent_uid = 0;
-  gid_t agent_gid = 0;
-  int watchdog_seconds = 60;
-  bool takeover = false;  // of a keeper that listens at `socket`
+  long watchdog_ms = 0;
 };
 
-// The program: one loop over the connections. Whoever connects is nobody until it says kHello or
-// kTakeover; there is one agent at a time.
+struct Volume {
+  Volume* next = nullptr;
+  Ids ids = {};
+  FileSystem files;
+  UniqueFd state;
+  UniqueFd new_state;  // the agent is writing it
+  std::uint64_t generation = 0;
+  std::uint64_t rotated = 0;
+  pid_t rotator = 0;  // a process; 0: none
+  std::uint64_t rotates_to = 0;
+  std::uint64_t waiting = 0;  // the request that waits for it; 0: none
+
+  std::uint64_t Device() const { return DeviceOf(files.mount.Get()); }
+  bool IsTmpfs() const { return (files.flags & kTmpfs) != 0; }
+};
+
+// The program: what outlives the agents, and one loop over two connections, the agent's and that of
+// the guest who came last. It is all in this class, as each part is used once. An int is 0, an
+// errno or kNoReply.
 class Keeper {
  public:
   explicit Keeper(const Options& options) : options_(options) {}
-  // Opens what is needed, or takes it over. 0 or an errno, after telling.
-  int Start();
+
+  // Takes everything over from a keeper that serves, or starts with nothing.
+  int Start() {
+    kubelet_dir_.Reset(open(options_.kubelet_dir, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!kubelet_dir_) return errno;
+    signal(SIGCHLD, [](int) {});  // it ends a poll
+    watchdog_deadline_ = NowMs() + options_.watchdog_ms;
+    const int error = TakeOver();
+    if (error != 0 && error != ENOENT) return error;
+    if (error == ENOENT) {
+      UnmountForgotten(kubelet_dir_.Get());
+      journal_ = NewMemfd();
+      const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+      if (ftruncate(journal_.Get(), kJournalSlots * kJournalSlotSize) != 0) return errno;
+      if (fcntl(journal_.Get(), F_ADD_SEALS, seals) != 0) return errno;
+      listener_ = ListenAt(options_.socket, SOCK_SEQPACKET, options_.agent_uid);
+      if (!listener_) return errno;
+    }
+    return ListenFor(options_.csi_socket, &csi_);
+  }
+
   // Serves until a new keeper has everything.
-  void Run();
+  void Run() {
+    while (!handed_over_) {
+      pollfd polled[] = {
+          {agent_.Get(), POLLIN, 0}, {guest_.Get(), POLLIN, 0}, {listener_.Get(), POLLIN, 0}};
+      const bool waits = drain_deadline_ != 0 || watchdog_deadline_ != 0 || rotations_ != 0;
+      poll(polled, 3, waits ? kTickMs : -1);
+      if (polled[0].revents != 0) Serve(agent_);
+      if (polled[1].revents != 0) Serve(guest_);
+      if (polled[2].revents != 0) Accept();
+      FinishRotations();
+      CheckTimers();
+    }
+  }
 
  private:
-  struct Connection {
-    UniqueFd socket;
-    UniqueFd process;  // pidfd
-    uid_t uid = 0;
-    std::uint64_t id = 0;  // never used again
-    bool drained = false;
-    bool blocked = false;  // does not read its replies
-  };
-  struct Reply {
-    Message message = {};
-    int fds[kMaxFds] = {};
-    unsigned fd_count = 0;
-    UniqueFd owned;
-
-    void Add(int fd, std::uint32_t flag) {
-      if (fd < 0) return;
-      fds[fd_count++] = fd;
-      message.flags |= flag;
-    }
-  };
-  static constexpr int kMaxConnections = 8;
   static constexpr int kNoReply = -1;  // it comes later
+  static constexpr int kTickMs = 100;
+  static constexpr long kDrainMs = 2000;
+  static constexpr long kBusyMs = 30000;
+  static constexpr timeval kPatience = {10, 0};  // for one message of the other keeper
 
-  int StartAlone();
-  int TakeOver(int old_keeper);
-  int FetchKept(int old_keeper);
+  static int ListenFor(const char* path, UniqueFd* socket) {
+    if (*socket || path == nullptr) return 0;
+    *socket = ListenAt(path, SOCK_STREAM, 0);
+    return *socket ? 0 : errno;
+  }
 
-  long NextTimeout() const;
-  void CheckTimers();
-  void Accept();
-  void Serve(Connection& connection);
-  void Answer(Connection& connection, const Message& request, Reply& reply, int status);
-  void Drop(Connection& connection);
-  void Welcome(Connection& connection, std::uint64_t sequence);
-  void FinishRotations();
-  void AbortVolumes();
+  // The new keeper's side. ENOENT: there is no old one. Who else listens there may be an agent that
+  // owns the folder.
+  int TakeOver() {
+    for (const long deadline = NowMs() + kBusyMs; true; poll(nullptr, 0, kTickMs)) {
+      const UniqueFd old = ConnectTo(options_.socket);
+      if (!old || PeerOf(old.Get()).uid != 0) return ENOENT;
+      setsockopt(old.Get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
+      const int error = Fetch(old.Get());
+      if (error != EBUSY || NowMs() > deadline) return error;
+    }
+  }
 
-  int Dispatch(Connection& connection, const Message& request, Reply& reply);
-  int DispatchAgent(Connection& connection, const Message& request, Reply& reply);
-  int DispatchTaker(const Message& request, Reply& reply);
-  int Hello(Connection& connection, const Message& request);
-  int BeginTakeover(Connection& connection, Reply& reply);
-  int List(const Message& request, Reply& reply, bool with_mount);
-  int ListBlobs(const Message& request, Reply& reply, bool with_new);
-  int GetSockets(Reply& reply, bool with_own);
-  int Mount(const Message& request, Reply& reply);
-  int MountAnew(Volume& volume, int folder, const Message& request);
-  int NewState(const Message& request, Reply& reply);
-  int Store(const Message& request);
-  int DropBlob(const Message& request);
-  int AddKey(const Message& request);
-  int Rotate(Connection& connection, const Message& request);
-  int Unmount(const Message& request);
-  int Stale(const Message& request, Reply& reply);
-  int Chown(const Message& request);
-  int Ready();
+  int Fetch(int old_keeper) {
+    UniqueFd fds[kMaxFds];
+    Message m = {};
+    const auto ask = [&](Verb verb) {
+      const bool asked = Send(old_keeper, {NewMessage(verb), {}}, 0) == 0;
+      return asked && Receive(old_keeper, &m, fds, 0) == Arrival::kMessage ? m.status : EPIPE;
+    };
+    if (const int error = ask(Verb::kTakeover)) return error;
+    csi_ = std::move(fds[0]);
+    registration_ = std::move(fds[1]);
+    listener_ = std::move(fds[2]);
+    journal_ = std::move(fds[3]);
+    predecessor_died_ = (m.flags & kPredecessorDied) != 0;
+    for (std::uint64_t left = m.numbers[0]; left > 0; --left) {
+      if (Receive(old_keeper, &m, fds, 0) != Arrival::kMessage) return EPIPE;
+      Volume* const v = Add(m.ids);
+      if (v == nullptr) return ENOMEM;
+      v->files = {std::move(fds[0]), std::move(fds[2]), m.flags & (kTmpfs | kNoSwap)};
+      v->state = std::move(fds[1]);
+      v->generation = m.numbers[0];
+      v->rotated = m.numbers[3];
+    }
+    return ask(Verb::kTakeoverDone);
+  }
+
+  // The old keeper's side.
+  int HandOver(Packet& p) {
+    const int socket = guest_.Get();
+    if (PeerOf(socket).uid != 0) return EACCES;
+    if (rotations_ != 0) return EBUSY;
+    setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
+    setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
+    Message& m = p.message;
+    m.flags = predecessor_died_ || (agent_ && !agent_drained_) ? kPredecessorDied : 0;
+    m.numbers[0] = volume_count_;
+    p = {m, {&csi_, &registration_, &listener_, &journal_}};
+    bool done = Send(socket, p, 0) == 0;
+    for (const Volume* v = volumes_; done && v != nullptr; v = v->next) {
+      Describe(*v, p);
+      p.fds[2] = &v->files.mount;
+      done = Send(socket, p, 0) == 0;
+    }
+    done = done && Receive(socket, &m, nullptr, 0) == Arrival::kMessage;
+    handed_over_ = done && Verb{m.verb} == Verb::kTakeoverDone && Send(socket, {m, {}}, 0) == 0;
+    return handed_over_ ? kNoReply : EPROTO;
+  }
+
+  void Accept() {
+    UniqueFd socket(accept4(listener_.Get(), nullptr, nullptr, SOCK_CLOEXEC));
+    const uid_t uid = PeerOf(socket.Get()).uid;
+    if (uid != 0 && uid != options_.agent_uid) return Log("refused a peer", "", EACCES);
+    guest_ = std::move(socket);
+  }
+
+  void Serve(UniqueFd& socket) {
+    Packet p;
+    const Arrival arrival = Receive(socket.Get(), &p.message, nullptr, MSG_DONTWAIT);
+    if (arrival == Arrival::kNothing) return;
+    if (arrival == Arrival::kClosed) return Drop(socket);
+    const int fd = socket.Get();  // the guest may become the agent
+    int status = EPROTO;
+    if (arrival == Arrival::kMessage) status = &socket == &agent_ ? Do(p) : Welcome(p);
+    if (status != kNoReply) Answer(fd, p, status);
+  }
+
+  // Who breaks the protocol or does not read is shut down, and dropped when that is seen.
+  static void Answer(int socket, Packet& p, int status) {
+    p.message.status = status;
+    if (status != 0) p = {p.message, {}};
+    if (Send(socket, p, MSG_DONTWAIT) != 0 || status == EPROTO) shutdown(socket, SHUT_RDWR);
+  }
+
+  void Drop(UniqueFd& socket) {
+    socket.Reset();
+    if (&socket != &agent_) return;
+    Log("agent disconnected", "", agent_drained_ ? 0 : ECONNRESET);
+    predecessor_died_ = predecessor_died_ || !agent_drained_;
+    drain_deadline_ = 0;
+    if (watchdog_deadline_ == 0) watchdog_deadline_ = NowMs() + options_.watchdog_ms;
+    for (Volume* v = volumes_; v != nullptr; v = v->next) {
+      v->new_state.Reset();
+      v->waiting = 0;
+    }
+  }
+
+  // What a guest may ask for.
+  int Welcome(Packet& p) {
+    if (Verb{p.message.verb} == Verb::kTakeover) return HandOver(p);
+    if (Verb{p.message.verb} != Verb::kHello) return EPROTO;
+    if (agent_ && drain_deadline_ == 0) {
+      Send(agent_.Get(), {NewMessage(Verb::kDrain), {}}, MSG_DONTWAIT);
+      drain_deadline_ = NowMs() + kDrainMs;
+    }
+    if (agent_) return EBUSY;
+    agent_ = std::move(guest_);
+    const pid_t process = PeerOf(agent_.Get()).pid;
+    agent_process_.Reset(static_cast<int>(syscall(SYS_pidfd_open, process, 0)));
+    agent_drained_ = false;
+    p.message.flags = predecessor_died_ ? kPredecessorDied : 0;
+    predecessor_died_ = false;
+    return 0;
+  }
+
+  // What the agent may ask for.
+  int Do(Packet& p) {
+    const Message& m = p.message;
+    const Verb verb{m.verb};
+    if (verb == Verb::kGetJournal) p.fds[0] = &journal_;
+    if (verb == Verb::kGetSockets) p = {m, {&csi_, &registration_}};
+    if (verb == Verb::kDrained) agent_drained_ = true;
+    if (verb == Verb::kGetJournal || verb == Verb::kGetSockets || verb == Verb::kDrained) return 0;
+    if (verb == Verb::kReady) return Ready();
+    if (verb == Verb::kList) return List(p);
+    if (verb == Verb::kMount || verb == Verb::kMountTmpfs) return Mount(p);
+    if (verb == Verb::kUnmount) return Unmount(m.ids);
+    if (verb == Verb::kProbe) return Probe(p.message);
+    Volume* const v = Find(m.ids);
+    if (verb == Verb::kChown) return v == nullptr ? ENOENT : Chown(*v, m);
+    if (verb == Verb::kNewState) return v == nullptr ? ENOENT : NewState(*v, p);
+    if (verb == Verb::kStore) return v == nullptr ? ENOENT : Store(*v, m);
+    if (verb == Verb::kRotate) return v == nullptr ? ENOENT : Rotate(*v, m);
+    return EPROTO;
+  }
+
+  int Ready() {
+    watchdog_deadline_ = 0;
+    return ListenFor(options_.registration_socket, &registration_);
+  }
+
+  int List(Packet& p) const {
+    std::uint64_t left = p.message.numbers[0];
+    const Volume* v = volumes_;
+    for (; v != nullptr && left > 0; --left) v = v->next;
+    if (v != nullptr) Describe(*v, p);
+    return v != nullptr ? 0 : ENOENT;
+  }
+
+  static void Describe(const Volume& v, Packet& p) {
+    Message& m = p.message;
+    m.ids = v.ids;
+    m.flags = v.files.flags | (v.rotator != 0 ? kRotating : 0);
+    m.numbers[0] = v.generation;
+    m.numbers[1] = v.Device();
+    m.numbers[3] = v.rotated;
+    p = {m, {&v.files.device, &v.state}};
+  }
+
+  int Mount(Packet& p) {
+    Message& m = p.message;
+    const bool tmpfs = Verb{m.verb} == Verb::kMountTmpfs;
+    const bool sized = m.numbers[1] > 0 && m.numbers[1] <= kMaxTmpfsSize;
+    if (!IsName(m.ids.volume) || (tmpfs && !sized)) return EINVAL;
+    const UniqueFd folder = OpenVolumeFolder(kubelet_dir_.Get(), m.ids);
+    if (!folder) return errno;
+    Volume* v = Find(m.ids);
+    const bool added = v == nullptr;
+    if (added && (v = Add(m.ids)) == nullptr) return ENOSPC;
+    const bool same = memcmp(&v->ids, &m.ids, sizeof m.ids) == 0;
+    if (!same || (v->files.mount && v->IsTmpfs() != tmpfs)) return EEXIST;
+    const bool existed = v->files.mount && (m.flags & kFresh) == 0;
+    const bool there = existed && MountedDevice(folder.Get()) == v->Device();
+    if (!there && v->rotator != 0) return EBUSY;
+    if (!existed) v->files = FileSystem();
+    const int error = there ? 0 : keeper::Mount(folder.Get(), m, &v->files);
+    if (error != 0 && added) Remove(v);
+    if (error != 0) return error;
+    m.flags = v->files.flags | (existed ? kExisted : 0);
+    m.numbers[1] = v->Device();
+    p.fds[0] = &v->files.device;
+    return 0;
+  }
+
+  int Unmount(const Ids& ids) {
+    Volume* const v = Find(ids);
+    if (v != nullptr && v->rotator != 0) return kill(v->rotator, SIGKILL) == 0 ? EAGAIN : errno;
+    const UniqueFd folder = OpenVolumeFolder(kubelet_dir_.Get(), v != nullptr ? v->ids : ids);
+    if (!folder && errno != ENOENT) return errno;
+    const int error = folder ? UnmountAll(folder.Get()) : 0;
+    if (error == 0 && v != nullptr) Remove(v);
+    return error;
+  }
+
+  int Probe(Message& m) const {
+    const UniqueFd folder = OpenVolumeFolder(kubelet_dir_.Get(), m.ids);
+    m.numbers[1] = MountedDevice(folder.Get());
+    return folder || errno == ENOENT ? 0 : errno;
+  }
+
+  static int Chown(const Volume& v, const Message& m) {
+    const auto uid = static_cast<uid_t>(m.numbers[0]);
+    const auto gid = static_cast<gid_t>(m.numbers[1]);
+    if (!v.IsTmpfs()) return EINVAL;
+    const UniqueFd file = OpenBeneath(v.files.mount.Get(), m.text, 0);
+    return file && fchownat(file.Get(), "", uid, gid, AT_EMPTY_PATH) == 0 ? 0 : errno;
+  }
+
+  static int NewState(Volume& v, Packet& p) {
+    v.new_state = NewMemfd();
+    p.fds[0] = &v.new_state;
+    return v.new_state ? 0 : errno;
+  }
+
+  static int Store(Volume& v, const Message& m) {
+    if (!v.new_state) return EBADF;
+    v.state = std::move(v.new_state);
+    v.generation = m.numbers[0];
+    return 0;
+  }
+
+  int Rotate(Volume& v, const Message& m) {
+    if (v.IsTmpfs() || m.numbers[1] == 0) return EINVAL;
+    if (v.rotator != 0 ? v.rotates_to != m.numbers[1] : rotations_ == kMaxRotations) return EBUSY;
+    if (v.rotator == 0) {
+      const pid_t child = StartRotation(v.files.mount.Get(), m.numbers[0], m.numbers[1]);
+      if (child < 0) return errno;
+      ++rotations_;
+      v.rotator = child;
+      v.rotates_to = m.numbers[1];
+    }
+    v.waiting = m.sequence;
+    return kNoReply;
+  }
+
+  void FinishRotations() {
+    int status = 0;
+    for (pid_t child = 0; rotations_ > 0 && (child = waitpid(-1, &status, WNOHANG)) > 0;) {
+      for (Volume* v = volumes_; v != nullptr; v = v->next) {
+        if (v->rotator != child) continue;
+        Packet p = {NewMessage(Verb::kRotate), {}};
+        p.message.sequence = v->waiting;
+        status = WIFEXITED(status) ? WEXITSTATUS(status) : ECANCELED;
+        if (v->waiting != 0) Answer(agent_.Get(), p, status);
+        if (status == 0) v->rotated = v->rotates_to;
+        v->rotator = 0;
+        --rotations_;
+      }
+    }
+  }
+
+  void CheckTimers() {
+    const long now = NowMs();
+    if (drain_deadline_ != 0 && now >= drain_deadline_) {
+      if (!agent_process_) return Drop(agent_);
+      Log("killing an agent that does not drain", "", ETIMEDOUT);
+      syscall(SYS_pidfd_send_signal, agent_process_.Get(), SIGKILL, nullptr, 0);
+      agent_process_.Reset();
+      drain_deadline_ = now + kDrainMs;  // for its descriptors to be closed
+    }
+    if (watchdog_deadline_ == 0 || now < watchdog_deadline_) return;
+    watchdog_deadline_ = 0;
+    for (Volume* v = volumes_; v != nullptr; v = v->next) {
+      if (v->IsTmpfs() || !v->files.mount) continue;
+      // Its number is not another's yet: our private mount keeps the file system.
+      Log("no agent serves: aborting the volume", v->ids.volume, AbortConnection(v->Device()));
+      v->files = FileSystem();
+    }
+  }
+
+  Volume* Find(const Ids& ids) const {
+    Volume* v = volumes_;
+    while (v != nullptr && strcmp(v->ids.volume, ids.volume) != 0) v = v->next;
+    return v;
+  }
+
+  // nullptr when there is no room.
+  Volume* Add(const Ids& ids) {
+    void* const memory = volume_count_ < kMaxVolumes ? malloc(sizeof(Volume)) : nullptr;
+    if (memory == nullptr) return nullptr;
+    auto* const v = new (memory) Volume;
+    v->ids = ids;
+    v->next = volumes_;
+    ++volume_count_;
+    return volumes_ = v;
+  }
+
+  void Remove(Volume* v) {
+    Volume** link = &volumes_;
+    while (*link != v) link = &(*link)->next;
+    *link = v->next;
+    --volume_count_;
+    v->~Volume();
+    free(v);
+  }
 
   const Options options_;
-  bool new_api_ = true;
   UniqueFd kubelet_dir_;
   UniqueFd listener_;
   UniqueFd csi_;
   UniqueFd registration_;
   UniqueFd journal_;
-  VolumeTable volumes_;
-  Rotator rotator_;
-
-  Connection connections_[kMaxConnections];
-  std::uint64_t last_id_ = 0;
-  Connection* agent_ = nullptr;
-  Connection* successor_ = nullptr;  // waits for agent_ to go
-  Connection* taker_ = nullptr;      // a new keeper: everybody else waits
-  std::uint64_t hello_sequence_ = 0;
-  bool killed_ = false;  // agent_, as it did not drain
-  bool agent_ready_ = false;
+  UniqueFd guest_;
+  UniqueFd agent_;
+  UniqueFd agent_process_;  // pidfd; none once it was killed
+  bool agent_drained_ = false;
   bool predecessor_died_ = false;
   bool handed_over_ = false;
-  // Of NowMs; 0: none.
-  long drain_deadline_ = 0;
-  long takeover_deadline_ = 0;
+  long drain_deadline_ = 0;  // of NowMs; 0: none
   long watchdog_deadline_ = 0;
+  Volume* volumes_ = nullptr;
+  unsigned volume_count_ = 0;
+  unsigned rotations_ = 0;
 };
 
 }  // namespace escagent::keeper

@@ -1,301 +1,273 @@
 #include "fuse/keeper/mounts.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
 #include <cerrno>
 #include <climits>
+#include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
-#include "fuse/keeper/target_path.h"
 #include "fuse/keeper/wire.h"
 
 namespace escagent::keeper {
 namespace {
 
 constexpr const char kTarget[] = "mount";
-constexpr const char kSource[] = "esc-agent";
-constexpr const char kFuseType[] = "fuse.esc-agent";
+constexpr const char kNewData[] = "..data_tmp";
+constexpr int kPathFlags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
 constexpr unsigned kAttributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-constexpr unsigned long kFlags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-// More inodes than any volume has files, so that small files cannot fill the node's memory.
-constexpr unsigned kTmpfsInodes = 16384;
+constexpr auto kReadOnly = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
 constexpr int kMaxLayers = 256;
-
-struct FdPath {
-  explicit FdPath(int fd, const char* below = "") {
-    snprintf(text, sizeof text, "/proc/self/fd/%d%s", fd, below);
-  }
-  char text[48];
-};
+constexpr int kMaxDepth = 16;
+// More than any volume has: small files must not fill the node's memory, nor a folder never end.
+constexpr int kMaxFiles = 16384;
 
 UniqueFd OpenTarget(int folder) {
-  return UniqueFd(openat(folder, kTarget, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  return UniqueFd(openat(folder, kTarget, kPathFlags | O_DIRECTORY));
 }
 
-int SetAttributes(int fd, std::uint64_t set, std::uint64_t clear, std::uint64_t propagation) {
-  mount_attr attributes = {};
-  attributes.attr_set = set;
-  attributes.attr_clr = clear;
-  attributes.propagation = propagation;
-  return mount_setattr(fd, "", AT_EMPTY_PATH, &attributes, sizeof attributes) == 0 ? 0 : errno;
+// openat2 for Linux < 5.6: one component at a time.
+UniqueFd OpenStepwise(int folder, const char* path, int flags) {
+  char copy[512];
+  snprintf(copy, sizeof copy, "%s", path);
+  UniqueFd at;
+  for (const char* name = strtok(copy, "/"); name != nullptr;) {
+    const char* const next = strtok(nullptr, "/");
+    const int kind = next != nullptr ? O_DIRECTORY : flags;
+    const int from = strcmp(name, "..") == 0 ? -1 : (at ? at.Get() : folder);
+    at = UniqueFd(openat(from, name, kPathFlags | kind));
+    name = at ? next : nullptr;
+  }
+  return at;
 }
 
-// The parameters of a new file system, one by one; the first error stays.
-class Context {
- public:
-  explicit Context(const char* type) : fd_(fsopen(type, FSOPEN_CLOEXEC)) {
-    if (!fd_) error_ = errno;
-  }
-  int Flag(const char* key) { return fsconfig(fd_.Get(), FSCONFIG_SET_FLAG, key, nullptr, 0); }
-  void Require(bool done) {
-    if (!done && error_ == 0) error_ = errno;
-  }
-  void Text(const char* key, const char* value) {
-    Require(fsconfig(fd_.Get(), FSCONFIG_SET_STRING, key, value, 0) == 0);
-  }
-  void Number(const char* key, unsigned long long value) {
-    char text[32];
-    snprintf(text, sizeof text, "%llu", value);
-    Text(key, text);
-  }
-  void Octal(const char* key, unsigned value) {
-    char text[32];
-    snprintf(text, sizeof text, "%o", value);
-    Text(key, text);
-  }
-  int Mount(UniqueFd* mount) {
-    Require(fsconfig(fd_.Get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) == 0);
-    if (error_ != 0) return error_;
-    mount->Reset(fsmount(fd_.Get(), FSMOUNT_CLOEXEC, kAttributes));
-    return *mount ? 0 : errno;
-  }
-
- private:
-  UniqueFd fd_;
-  int error_ = 0;
-};
-
-int CreateDetached(const MountRequest& request, MountResult* result) {
-  Context context(request.tmpfs ? "tmpfs" : "fuse");
-  context.Text("source", kSource);
-  if (request.context[0] != 0) context.Text("context", request.context);
-  if (request.tmpfs) {
-    context.Number("size", request.size);
-    context.Number("nr_inodes", kTmpfsInodes);
-    context.Octal("mode", request.mode);
-    context.Number("uid", request.uid);
-    context.Number("gid", request.gid);
-    result->no_swap = context.Flag("noswap") == 0;
-  } else {
-    context.Text("subtype", kSource);
-    context.Number("fd", static_cast<unsigned>(result->device.Get()));
-    context.Octal("rootmode", S_IFDIR | request.mode);
-    context.Number("user_id", 0);
-    context.Number("group_id", 0);
-    context.Require(context.Flag("allow_other") == 0);
-    context.Require(context.Flag("default_permissions") == 0);
-  }
-  return context.Mount(&result->mount);
-}
-
-// A mount that is not in our namespace cannot be cloned before Linux 6.15. So the detached one
-// itself goes to the target, and its clone becomes the private one.
-int Attach(int target, UniqueFd* mount) {
-  const int fd = mount->Get();
-  if (const int error = SetAttributes(fd, MOUNT_ATTR_RDONLY, 0, 0)) return error;
-  if (move_mount(fd, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0) {
-    const int error = errno;
-    SetAttributes(fd, 0, MOUNT_ATTR_RDONLY, 0);
-    return error;
-  }
-  UniqueFd clone(open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
-  const int error = clone ? SetAttributes(clone.Get(), 0, MOUNT_ATTR_RDONLY, MS_PRIVATE) : errno;
-  if (error != 0) {
-    umount2(FdPath(fd).text, MNT_DETACH);
-    return error;
-  }
-  *mount = std::move(clone);
-  return 0;
-}
-
-// For kernels without the API. Whoever opens the target in the middle sees it writable; but no pod
-// has it yet, and nobody serves it.
-int BindReadOnly(int folder, UniqueFd* mount) {
-  const UniqueFd target = OpenTarget(folder);
-  if (!target || ::mount(FdPath(mount->Get()).text, FdPath(target.Get()).text, nullptr, MS_BIND,
-                         nullptr) != 0) {
-    return errno;
-  }
-  const UniqueFd top = OpenTarget(folder);
-  if (top && ::mount(nullptr, FdPath(top.Get()).text, nullptr,
-                     MS_REMOUNT | MS_BIND | MS_RDONLY | kFlags, nullptr) == 0) {
-    return 0;
-  }
-  const int error = errno;
-  umount2(FdPath(folder, "/mount").text, MNT_DETACH | UMOUNT_NOFOLLOW);
-  return error;
-}
-
-int MountByPath(int folder, int target, const MountRequest& request, MountResult* result) {
-  char data[512];
-  const bool labelled = request.context[0] != 0;
-  const char* const label[] = {labelled ? ",context=\"" : "", request.context,
-                               labelled ? "\"" : ""};
-  if (request.tmpfs) {
-    snprintf(data, sizeof data, "size=%llu,nr_inodes=%u,mode=%o,uid=%u,gid=%u%s%s%s",
-             static_cast<unsigned long long>(request.size), kTmpfsInodes, request.mode, request.uid,
-             request.gid, label[0], label[1], label[2]);
-  } else {
-    snprintf(data, sizeof data,
-             "fd=%d,rootmode=%o,user_id=0,group_id=0,allow_other,default_permissions%s%s%s",
-             result->device.Get(), S_IFDIR | request.mode, label[0], label[1], label[2]);
-  }
-  if (::mount(kSource, FdPath(target).text, request.tmpfs ? "tmpfs" : kFuseType, kFlags, data) !=
-      0) {
-    return errno;
-  }
-  result->mount = OpenTarget(folder);
-  const int error = result->mount ? BindReadOnly(folder, &result->mount) : errno;
-  if (error != 0) umount2(FdPath(folder, "/mount").text, MNT_DETACH | UMOUNT_NOFOLLOW);
-  return error;
-}
-
-// mnt_id of where `fd` is; 0 when it cannot be told.
-int MountId(int fd) {
-  char path[48];
-  snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
-  FILE* const file = fopen(path, "re");
-  if (file == nullptr) return 0;
-  int id = 0;
-  char line[128];
-  while (id == 0 && fgets(line, sizeof line, file) != nullptr) {
-    if (strncmp(line, "mnt_id:", 7) == 0) id = atoi(line + 7);
-  }
-  fclose(file);
-  return id;
-}
-
-// Calls `visit(id, mountpoint)` for the mounts of our making, until it says true. Paths of ours
-// have no character that mountinfo escapes.
-template <class Visit>
-int VisitOurs(Visit visit) {
+// Every file system of ours has a device number of its own.
+bool IsOurs(std::uint64_t device) {
+  char number[32];
+  snprintf(number, sizeof number, " %u:%u ", major(device), minor(device));
   FILE* const file = fopen("/proc/self/mountinfo", "re");
-  if (file == nullptr) return errno;
-  char* line = nullptr;
-  size_t room = 0;
   bool found = false;
-  while (!found && getline(&line, &room, file) > 0) {
-    const char* const type = strstr(line, " - ");
-    if (type == nullptr) continue;
-    const bool fuse = strncmp(type + 3, "fuse.esc-agent ", 15) == 0;
-    const bool tmpfs = strncmp(type + 3, "tmpfs esc-agent ", 16) == 0;
-    char mountpoint[PATH_MAX];
-    if ((fuse || tmpfs) && sscanf(line, "%*d %*d %*s %*s %4095s", mountpoint) == 1) {
-      found = visit(atoi(line), mountpoint);
-    }
+  for (char line[2 * PATH_MAX]; file != nullptr && fgets(line, sizeof line, file) != nullptr;) {
+    const bool ours = strstr(line, " - fuse.esc-agent ") || strstr(line, " - tmpfs esc-agent ");
+    found = found || (ours && strstr(line, number) != nullptr);
   }
-  free(line);
-  fclose(file);
-  return found ? 0 : ENOENT;
+  if (file != nullptr) fclose(file);
+  return found;
+}
+
+// Makes a file system that is mounted nowhere. `options` is key=value,key,... and is cut up.
+int Create(const char* type, char* options, const char* context, FileSystem* files) {
+  const UniqueFd parameters(fsopen(type, FSOPEN_CLOEXEC));
+  const auto set = [&](const char* key, const char* value) {
+    const auto kind = value != nullptr ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG;
+    return fsconfig(parameters.Get(), kind, key, value, 0) == 0;
+  };
+  if (!parameters || (context[0] != 0 && !set("context", context))) return errno;
+  for (char* key = strtok(options, ","); key != nullptr; key = strtok(nullptr, ",")) {
+    char* const value = strchr(key, '=');
+    if (value != nullptr) *value = 0;
+    if (!set(key, value != nullptr ? value + 1 : nullptr)) return errno;
+  }
+  if ((files->flags & kTmpfs) != 0 && set("noswap", nullptr)) files->flags |= kNoSwap;  // Linux 6.4
+  if (fsconfig(parameters.Get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) return errno;
+  files->mount.Reset(fsmount(parameters.Get(), FSMOUNT_CLOEXEC, kAttributes));
+  return files->mount ? 0 : errno;
+}
+
+int CreateFor(const Message& request, FileSystem* files) {
+  char options[256];
+  const auto* const n = request.numbers;
+  if (Verb{request.verb} == Verb::kMountTmpfs) {
+    files->flags = kTmpfs;
+    snprintf(options, sizeof options,
+             "source=esc-agent,mode=%lo,size=%lu,uid=%lu,gid=%lu,nr_inodes=%d", n[0] & 0777, n[1],
+             n[2], n[3], kMaxFiles);
+    return Create("tmpfs", options, request.text, files);
+  }
+  files->device.Reset(open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK));
+  if (!files->device) return errno;
+  snprintf(options, sizeof options,
+           "source=esc-agent,subtype=esc-agent,rootmode=%lo,fd=%d,user_id=0,group_id=0,allow_other,"
+           "default_permissions",
+           S_IFDIR | (n[0] & 0777), files->device.Get());
+  return Create("fuse", options, request.text, files);
+}
+
+bool SetAttributes(const UniqueFd& mount, std::uint64_t set, std::uint64_t clear) {
+  mount_attr attributes = {set, clear, MS_PRIVATE, 0};
+  return mount_setattr(mount.Get(), "", AT_EMPTY_PATH, &attributes, sizeof attributes) == 0;
+}
+
+// A mount that is not in our namespace cannot be cloned before Linux 6.15. So the private one
+// itself goes to the target, read-only, and its clone becomes the private one. Before Linux 5.12 it
+// becomes read-only only there; but an agent accepts no changes that it has not asked for.
+int Attach(const UniqueFd& target, UniqueFd* mount) {
+  const bool old = !SetAttributes(*mount, MOUNT_ATTR_RDONLY, 0);
+  if (old && errno != ENOSYS) return errno;
+  const int how = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+  if (move_mount(mount->Get(), "", target.Get(), "", how) != 0) return errno;
+  UniqueFd clone(open_tree(mount->Get(), "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", mount->Get());
+  const bool done = clone && (old ? ::mount(nullptr, path, nullptr, kReadOnly, nullptr) == 0
+                                  : SetAttributes(clone, 0, MOUNT_ATTR_RDONLY));
+  if (done) *mount = std::move(clone);
+  return done ? 0 : errno;
+}
+
+// Calls `visit(folder, name)` for what is in parent/path, but names that start with "..".
+template <class Visit>
+void ForEachEntry(int parent, const char* path, Visit visit) {
+  const int fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  DIR* const folder = fd < 0 ? nullptr : fdopendir(fd);
+  if (folder == nullptr) return;
+  const dirent* entry = nullptr;
+  for (int left = kMaxFiles; left > 0 && (entry = readdir(folder)) != nullptr; --left) {
+    const char* const name = entry->d_name;
+    if (strncmp(name, "..", 2) != 0 && strcmp(name, ".") != 0) visit(fd, name);
+  }
+  closedir(folder);
+}
+
+void TouchFiles(int parent, const char* path, int depth, int* left) {
+  ForEachEntry(parent, path, [=](int folder, const char* name) {
+    struct stat found = {};
+    if (--*left < 0 || fstatat(folder, name, &found, AT_SYMLINK_NOFOLLOW) != 0) return;
+    if (S_ISREG(found.st_mode)) utimensat(folder, name, nullptr, AT_SYMLINK_NOFOLLOW);
+    if (S_ISDIR(found.st_mode) && depth > 0) TouchFiles(folder, name, depth - 1, left);
+  });
+}
+
+int Rotate(int root, const char* old_folder, const char* new_folder) {
+  if (mkdirat(root, new_folder, 0755) != 0 && errno != EEXIST) return errno;
+  const auto link = [=] { return symlinkat(new_folder, root, kNewData) == 0; };
+  if (!link() && (errno != EEXIST || unlinkat(root, kNewData, 0) != 0 || !link())) return errno;
+  if (renameat(root, kNewData, root, "..data") != 0) return errno;
+  char path[32 + NAME_MAX];
+  ForEachEntry(root, new_folder, [&](int, const char* name) {
+    snprintf(path, sizeof path, "..data/%s", name);
+    symlinkat(path, root, name);
+  });
+  ForEachEntry(root, old_folder, [&](int, const char* name) {
+    snprintf(path, sizeof path, "%s/%s", new_folder, name);
+    const bool kept = faccessat(root, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+    if (!kept) unlinkat(root, name, 0);
+  });
+  int left = kMaxFiles;
+  TouchFiles(root, old_folder, kMaxDepth, &left);
+  return 0;
 }
 
 }  // namespace
 
-bool HasMountApi() {
-  // The newest of the calls; with what no kernel accepts.
-  return mount_setattr(-1, "", 0, nullptr, 0) == 0 || (errno != ENOSYS && errno != EPERM);
+UniqueFd OpenBeneath(int folder, const char* path, int flags) {
+  open_how how = {};
+  how.flags = static_cast<unsigned>(kPathFlags | flags);
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  // EAGAIN: something was renamed meanwhile, and the kernel cannot tell whether it matters.
+  long fd = -1;
+  for (int tries = 0; fd < 0 && tries < 16 && (tries == 0 || errno == EAGAIN); ++tries) {
+    fd = syscall(SYS_openat2, folder, path, &how, sizeof how);
+  }
+  if (fd < 0 && errno == ENOSYS) return OpenStepwise(folder, path, flags);
+  return UniqueFd(static_cast<int>(fd));
 }
 
-int MountNew(int folder, const MountRequest& request, bool new_api, MountResult* result) {
-  const bool made = mkdirat(folder, kTarget, 0750) == 0;
-  if (!made && errno != EEXIST) return errno;
+UniqueFd OpenVolumeFolder(int kubelet_dir, const Ids& ids) {
+  char path[512];
+  snprintf(path, sizeof path, "pods/%s/volumes/kubernetes.io~csi/%s", ids.pod_uid, ids.volume_name);
+  errno = EINVAL;
+  const bool valid = IsName(ids.pod_uid) && IsName(ids.volume_name);
+  return valid ? OpenBeneath(kubelet_dir, path, O_DIRECTORY) : UniqueFd();
+}
+
+int Mount(int folder, const Message& request, FileSystem* files) {
+  if (mkdirat(folder, kTarget, 0750) != 0 && errno != EEXIST) return errno;
   const UniqueFd target = OpenTarget(folder);
   int error = target ? 0 : errno;
-  if (error == 0 && !request.tmpfs) {
-    result->device.Reset(open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK));
-    if (!result->device) error = errno;
+  if (error == 0 && !files->mount) error = CreateFor(request, files);
+  if (error == 0) error = Attach(target, &files->mount);
+  if (error == 0 && (files->flags & kTmpfs) != 0) {
+    files->device.Reset(openat(files->mount.Get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   }
-  if (error == 0 && !new_api) error = MountByPath(folder, target.Get(), request, result);
-  if (error == 0 && new_api) {
-    error = CreateDetached(request, result);
-    if (error == 0) error = Attach(target.Get(), &result->mount);
-  }
-  if (error == 0) result->device_number = DeviceOf(result->mount.Get());
-  if (error != 0 && made) unlinkat(folder, kTarget, AT_REMOVEDIR);
+  if (error != 0) UnmountAll(folder);
   return error;
 }
 
-int MountAgain(int folder, bool new_api, UniqueFd* mount) {
-  if (mkdirat(folder, kTarget, 0750) != 0 && errno != EEXIST) return errno;
-  if (!new_api) return BindReadOnly(folder, mount);
-  const UniqueFd target = OpenTarget(folder);
-  return target ? Attach(target.Get(), mount) : errno;
-}
-
-std::uint64_t DeviceOf(int fd) {
-  struct statx found = {};
-  // DONT_SYNC: a FUSE server is not asked.
-  if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &found) != 0) return 0;
-  return makedev(found.stx_dev_major, found.stx_dev_minor);
-}
-
-std::uint64_t TargetDevice(int folder) {
-  const UniqueFd target = OpenTarget(folder);
-  return target ? DeviceOf(target.Get()) : 0;
-}
-
-int UnmountAll(int folder, std::uint64_t device_number) {
+int UnmountAll(int folder) {
+  char path[48];
+  snprintf(path, sizeof path, "/proc/self/fd/%d/mount", folder);
   for (int layer = 0; layer < kMaxLayers; ++layer) {
     const UniqueFd top = OpenTarget(folder);
     if (!top) return errno == ENOENT ? 0 : errno;
-    const int id = MountId(top.Get());
-    if (id == 0) return EIO;
-    if (id == MountId(folder)) {
-      return unlinkat(folder, kTarget, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : errno;
-    }
-    if (device_number == 0 || DeviceOf(top.Get()) != device_number) {
-      const int error = VisitOurs([id](int other, char*) { return other == id; });
-      if (error != 0) return error == ENOENT ? EBUSY : error;
-    }
-    if (umount2(FdPath(folder, "/mount").text, MNT_DETACH | UMOUNT_NOFOLLOW) != 0 &&
-        errno != EINVAL && errno != ENOENT) {
-      return errno;
-    }
+    const std::uint64_t device = DeviceOf(top.Get());
+    if (device == DeviceOf(folder)) return unlinkat(folder, kTarget, AT_REMOVEDIR) == 0 ? 0 : errno;
+    if (!IsOurs(device)) return EBUSY;
+    if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) != 0 && errno != EINVAL) return errno;
   }
   return EBUSY;
 }
 
-int FindOurs(int kubelet_dir, std::uint64_t index, StaleFilter filter, char* pod_uid,
-             unsigned pod_uid_size, char* volume_name, unsigned volume_name_size) {
-  char prefix[PATH_MAX];
-  const ssize_t length = readlink(FdPath(kubelet_dir).text, prefix, sizeof prefix);
-  if (length <= 0) return errno;
-  return VisitOurs([&](int, char* path) {
-    const auto n = static_cast<size_t>(length);
-    const char* uid = nullptr;
-    const char* name = nullptr;
-    if (strncmp(path, prefix, n) != 0 || path[n] != '/' ||
-        !SplitTarget(path + n + 1, &uid, &name) || filter.skip(filter.context, uid, name) ||
-        !Copy(pod_uid, pod_uid_size, uid) || !Copy(volume_name, volume_name_size, name)) {
-      return false;
-    }
-    return index-- == 0;
+void UnmountForgotten(int kubelet_dir) {
+  ForEachEntry(kubelet_dir, "pods", [&](int pods, const char* pod) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/volumes/kubernetes.io~csi", pod);
+    ForEachEntry(pods, path, [&](int volumes, const char* name) {
+      Ids ids = {};
+      snprintf(ids.pod_uid, sizeof ids.pod_uid, "%s", pod);
+      snprintf(ids.volume_name, sizeof ids.volume_name, "%s", name);
+      const UniqueFd folder = OpenVolumeFolder(kubelet_dir, ids);
+      if (MountedDevice(folder.Get()) == 0) return;
+      // kubelet publishes or unpublishes by itself what it has this file of.
+      if (faccessat(folder.Get(), "vol_data.json", F_OK, 0) == 0 || errno != ENOENT) return;
+      const int error = UnmountAll(folder.Get());
+      if (error == 0) unlinkat(volumes, name, AT_REMOVEDIR);
+      Log("unmounted what kubelet has forgotten", name, error);
+    });
   });
 }
 
-int AbortConnection(std::uint64_t device_number) {
-  Context context("fusectl");
-  UniqueFd control;
-  if (const int error = context.Mount(&control)) return error;
-  char path[32];
-  snprintf(path, sizeof path, "%u/abort", minor(device_number));
-  const UniqueFd file(openat(control.Get(), path, O_WRONLY | O_CLOEXEC));
+std::uint64_t DeviceOf(int fd) {
+  struct statx found = {};
+  const int how = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;  // a FUSE server is not asked
+  const bool known = statx(fd, "", how, 0, &found) == 0;
+  return known ? makedev(found.stx_dev_major, found.stx_dev_minor) : 0;
+}
+
+std::uint64_t MountedDevice(int folder) {
+  const std::uint64_t device = DeviceOf(OpenTarget(folder).Get());
+  return device != DeviceOf(folder) ? device : 0;
+}
+
+int AbortConnection(std::uint64_t device) {
+  char path[32] = {};
+  FileSystem control;
+  if (const int error = Create("fusectl", path, "", &control)) return error;
+  snprintf(path, sizeof path, "%u/abort", minor(device));
+  const UniqueFd file(openat(control.mount.Get(), path, O_WRONLY | O_CLOEXEC));
   return file && write(file.Get(), "1", 1) == 1 ? 0 : errno;
+}
+
+pid_t StartRotation(int root, std::uint64_t old_generation, std::uint64_t new_generation) {
+  const pid_t parent = getpid();
+  const pid_t child = fork();
+  if (child != 0) return child;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  dup2(root, 0);
+  const bool closed = close_range(1, ~0U, 0) == 0;  // Linux 5.9
+  for (int fd = 1; !closed && fd < kMaxDescriptors; ++fd) close(fd);
+  char folders[2][24];
+  snprintf(folders[0], sizeof folders[0], "..%lu", old_generation);
+  snprintf(folders[1], sizeof folders[1], "..%lu", new_generation);
+  _exit(getppid() == parent ? Rotate(0, folders[0], folders[1]) : ECANCELED);
 }
 
 }  // namespace escagent::keeper

@@ -1,38 +1,38 @@
 #pragma once
 
+#include <sys/socket.h>
+#include <sys/types.h>
+
 #include "base/unique_fd.h"
 #include "fuse/keeper/protocol.h"
 
-// What both ends of the protocol share. libc only.
+// What both ends of the protocol share, and the keeper's sockets. libc only. A function that
+// returns a UniqueFd returns none, with errno set, when it fails.
 namespace escagent::keeper {
 
-struct Received {
-  Message message;
-  UniqueFd fds[kMaxFds];
-  unsigned fd_count = 0;
+// A message and the descriptors that are sent with it, which are borrowed.
+struct Packet {
+  Message message = {};
+  const UniqueFd* fds[kMaxFds] = {};
 };
 
 enum class Arrival { kMessage, kMalformed, kNothing, kClosed };
 
-// One message, without waiting when `flags` has MSG_DONTWAIT. kMalformed: of another size, magic or
-// version, without an end in a string, or with too many descriptors: any, for a Message.
-Arrival Receive(int socket, Received* in, int flags);
-Arrival Receive(int socket, Message* message, int flags);
-
-// 0 or an errno. `fds` are borrowed.
-int Send(int socket, const Message& message, const int* fds, unsigned fd_count, int flags);
-
-// An empty message of this version.
+// One message. `fds`: room for kMaxFds descriptors, or nullptr when none are accepted.
+Arrival Receive(int socket, Message* message, UniqueFd* fds, int flags);
+int Send(int socket, const Packet& packet, int flags);  // 0 or an errno
 Message NewMessage(Verb verb);
-
 // Whether it is a string of [A-Za-z0-9._-] and neither "", "." nor "..".
 bool IsName(const char* text);
-// Whether it is one component of a path that is not ours ("..data").
-bool IsKey(const char* text);
-// Copies what fits; false when it does not.
-bool Copy(char* field, unsigned size, const char* text);
 
-// Connects to a SOCK_SEQPACKET socket. None, with errno set.
 UniqueFd ConnectTo(const char* path);
+// Listens at `path`, in place of what was there. Only `owner` and root can connect.
+UniqueFd ListenAt(const char* path, int type, uid_t owner);
+ucred PeerOf(int socket);  // uid -1: unknown
+
+UniqueFd NewMemfd();  // can be sealed
+long NowMs();         // of CLOCK_MONOTONIC
+// One line of JSON to stderr. `text` is fixed; `volume` is a name or "".
+void Log(const char* text, const char* volume, int error);
 
 }  // namespace escagent::keeper

@@ -48,9 +48,6 @@ TEST_F(Handover, ASuccessorGetsEverythingBack) {
   ASSERT_TRUE(agent->Mount(target, 0755, ""));
   ASSERT_TRUE(agent->Store(target.volume, 7, *KeeperClient::SealedMemfd("old")));
   ASSERT_TRUE(agent->Store(target.volume, 8, *KeeperClient::SealedMemfd("state")));
-  ASSERT_TRUE(agent->StoreBlob("environments", *KeeperClient::SealedMemfd("blob")));
-  ASSERT_TRUE(agent->StoreBlob("other", *KeeperClient::SealedMemfd("x")));
-  ASSERT_TRUE(agent->DropBlob("other"));
   const UniqueFd journal = *agent->GetJournal();
   ASSERT_EQ(pwrite(journal.Get(), "request", 7, 0), 7);
   agent.reset();
@@ -67,10 +64,6 @@ TEST_F(Handover, ASuccessorGetsEverythingBack) {
   EXPECT_FALSE((*volumes)[0].aborted);
   const RawFuse server(std::move((*volumes)[0].device), "value");
   EXPECT_EQ(ReadOrErrno(MountOf(target) + "/key"), "value");
-  const auto blobs = agent->ListBlobs();
-  ASSERT_EQ(blobs->size(), 1U);
-  EXPECT_EQ((*blobs)[0].name, "environments");
-  EXPECT_EQ(BytesOf((*blobs)[0].state), "blob");
   EXPECT_EQ(BytesOf(*agent->GetJournal()).substr(0, 7), "request");
   struct stat size = {};
   ASSERT_EQ(fstat(journal.Get(), &size), 0);
@@ -113,8 +106,10 @@ TEST_F(Handover, APredecessorThatDoesNotDrainIsKilled) {
     while (true) pause();
   }
   ASSERT_TRUE(WaitFor([&] { return std::filesystem::exists(Folder() + "/there"); }, kDeadline));
+  const auto start = std::chrono::steady_clock::now();
   const auto second = NewAgent();
   EXPECT_TRUE(second->PredecessorDied());
+  EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(1500));
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
@@ -165,15 +160,18 @@ TEST_F(Handover, TheSocketsWaitForAnAgent) {
 
 TEST_F(Handover, ANewKeeperTakesEverythingWhileReadersRun) {
   StartKeeper();
-  auto agent = NewAgent();
+  std::atomic<int> told = 0;
+  const auto connect = [&] {
+    return NewAgent({.on_drain = nullptr, .on_disconnected = [&] { ++told; }});
+  };
+  auto agent = connect();
   ASSERT_TRUE(agent->Ready());
-  const Target target = NewTarget("pod-1");
   const Target memory = NewTarget("pod-2");
+  const Target target = NewTarget("pod-1");
+  ASSERT_TRUE(agent->MountTmpfs(memory, 0755, 1U << 20, 0, 0, ""));
   auto mounted = agent->Mount(target, 0755, "");
   ASSERT_TRUE(mounted);
-  ASSERT_TRUE(agent->MountTmpfs(memory, 0755, 1U << 20, 0, 0, ""));
   ASSERT_TRUE(agent->Store(target.volume, 3, *KeeperClient::SealedMemfd("state")));
-  ASSERT_TRUE(agent->StoreBlob("environments", *KeeperClient::SealedMemfd("blob")));
   const UniqueFd journal = *agent->GetJournal();
   ASSERT_EQ(pwrite(journal.Get(), "request", 7, 0), 7);
   const UniqueFd call = ConnectStream(CsiPath());
@@ -184,37 +182,35 @@ TEST_F(Handover, ANewKeeperTakesEverythingWhileReadersRun) {
       if (ReadOrErrno(MountOf(target) + "/key") != "value") ++failures;
     }
   });
-  const pid_t rotator = agent->RotatorThread();
   for (int round = 0; round < 3; ++round) {
     ReplaceKeeper();
-    // The same agent, on the same connection.
+    EXPECT_TRUE(WaitFor([&] { return told == round + 1; }, kDeadline));
+    agent = connect();
+    EXPECT_TRUE(agent->PredecessorDied()) << "nobody said that it did not";
     const auto volumes = agent->ListVolumes();
     ASSERT_TRUE(volumes) << volumes.error().ToString();
     ASSERT_EQ(volumes->size(), 2U);
-    EXPECT_EQ((*volumes)[0].generation, 3U);
-    EXPECT_EQ(BytesOf((*volumes)[0].state), "state");
-    EXPECT_TRUE((*volumes)[1].tmpfs);
-    EXPECT_TRUE(WaitFor([&] { return agent->RotatorThread() != rotator; }, kDeadline));
-    ASSERT_TRUE(agent->Rotate({.volume = target.volume,
-                               .old_generation = 0,
-                               .new_generation = static_cast<std::uint64_t>(10 + round),
-                               .added_keys = {},
-                               .removed_keys = {}},
-                              kDeadline));
+    const bool first = (*volumes)[0].target == target;
+    const KeptVolume& fuse = (*volumes)[first ? 0 : 1];
+    const KeptVolume& tmpfs = (*volumes)[first ? 1 : 0];
+    EXPECT_EQ(fuse.generation, 3U);
+    EXPECT_EQ(BytesOf(fuse.state), "state");
+    EXPECT_EQ(fuse.rotated, round == 0 ? 0U : static_cast<std::uint64_t>(9 + round));
+    EXPECT_FALSE(fuse.aborted || fuse.gone || tmpfs.aborted || tmpfs.gone);
+    EXPECT_TRUE(tmpfs.tmpfs);
+    const std::string name = std::to_string(round);
+    EXPECT_EQ(mkdirat(tmpfs.root.Get(), name.c_str(), 0755), 0) << errno;
+    EXPECT_TRUE(std::filesystem::exists(MountOf(memory) + "/" + name));
+    ASSERT_TRUE(agent->Rotate(target.volume, 0, static_cast<std::uint64_t>(10 + round), kDeadline));
     EXPECT_EQ(server.LinkOf("..data"), ".." + std::to_string(10 + round));
   }
   EXPECT_EQ(BytesOf(*agent->GetJournal()).substr(0, 7), "request");
-  EXPECT_EQ((*agent->ListBlobs())[0].name, "environments");
   const auto sockets = agent->GetSockets();
   EXPECT_TRUE(sockets->registration);
   EXPECT_TRUE(UniqueFd(accept4(sockets->csi.Get(), nullptr, nullptr, SOCK_CLOEXEC)));
   reader.request_stop();
   reader.join();
   EXPECT_EQ(failures, 0);
-  // And a new agent finds the new keeper at the old place.
-  agent.reset();
-  EXPECT_TRUE(NewAgent()->PredecessorDied());
-  agent = NewAgent();
   ASSERT_TRUE(agent->Unmount(target));
   ASSERT_TRUE(agent->Unmount(memory));
   EXPECT_TRUE(MountsBelow(Kubelet()).empty());
@@ -222,33 +218,62 @@ TEST_F(Handover, ANewKeeperTakesEverythingWhileReadersRun) {
 
 TEST_F(Handover, TheOldKeeperGoesOnWhenTheNewOneDiesInTheMiddle) {
   StartKeeper();
-  const auto agent = NewAgent();
-  const Target target = NewTarget("pod-1");
-  ASSERT_TRUE(agent->Mount(target, 0755, ""));
+  auto agent = NewAgent();
+  for (const char* const pod : {"pod-1", "pod-2"}) {
+    ASSERT_TRUE(agent->Mount(NewTarget(pod), 0755, ""));
+  }
   for (int step = 0; step < 3; ++step) {
     const UniqueFd taker = RawConnection();
     ASSERT_EQ(Ask(taker, NewMessage(Verb::kTakeover)), 0);
-    const UniqueFd second = RawConnection();
     if (step > 0) {
-      EXPECT_EQ(Ask(taker, NewMessage(Verb::kGetSockets)), 0);
+      Message volume = {};
+      EXPECT_EQ(Receive(taker.Get(), &volume, nullptr, 0), Arrival::kMalformed) << "descriptors";
     }
     if (step > 1) {
-      EXPECT_EQ(Ask(taker, NewMessage(Verb::kList)), 0);
+      EXPECT_EQ(Send(taker.Get(), {NewMessage(Verb::kDrained), {}}, 0), 0) << "nothing it knows";
     }
   }
-  EXPECT_EQ(agent->ListVolumes()->size(), 1U);
+  EXPECT_EQ(agent->ListVolumes()->size(), 2U);
   ReplaceKeeper();
-  EXPECT_EQ(agent->ListVolumes()->size(), 1U);
+  agent = NewAgent();
+  EXPECT_EQ(agent->ListVolumes()->size(), 2U);
 }
 
-TEST_F(Handover, ASecondKeeperWithoutTakeoverGivesUp) {
+TEST_F(Handover, ANewKeeperWaitsForRotations) {
   StartKeeper();
-  testing::Process second({"/proc/" + std::to_string(keeper_->pid()) + "/exe", "--socket",
-                           SocketPath(), "--kubelet-dir", Kubelet()},
-                          {}, folder_ + "/second");
-  EXPECT_EQ(second.Wait(kDeadline), 1);
-  EXPECT_TRUE(second.Err().contains("--takeover")) << second.Err();
+  auto agent = NewAgent();
+  const Target target = NewTarget("pod-1");
+  auto mounted = agent->Mount(target, 0755, "");
+  ASSERT_TRUE(mounted);
+  EXPECT_FALSE(agent->Rotate(target.volume, 0, 2, std::chrono::milliseconds(20)));
+  EXPECT_EQ(Ask(RawConnection(), NewMessage(Verb::kTakeover)), EBUSY);
+  const std::unique_ptr<testing::Process> old = std::move(keeper_);
+  std::jthread successor([&] { StartKeeper(); });
+  const RawFuse server(std::move(mounted->device), "value");
+  successor.join();
+  EXPECT_EQ(old->Wait(kDeadline), 0) << old->Err();
+  agent = NewAgent();
+  EXPECT_EQ((*agent->ListVolumes())[0].rotated, 2U);
+}
+
+// The folder of the socket is the agent's: it may listen there in the keeper's place.
+TEST_F(Handover, ANewKeeperTakesNothingFromAnotherUser) {
+  StartKeeper();
+  keeper_.reset();
+  const pid_t child = fork();
+  if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (chmod(folder_.c_str(), 0777) != 0 || setgid(65534) != 0 || setuid(65534) != 0) _exit(1);
+    unlink(SocketPath().c_str());
+    const UniqueFd fake = ListenAt(SocketPath().c_str(), SOCK_SEQPACKET, 65534);
+    testing::WriteAll(folder_ + "/fake", "x");
+    while (true) pause();
+  }
+  ASSERT_TRUE(WaitFor([&] { return std::filesystem::exists(folder_ + "/fake"); }, kDeadline));
+  StartKeeper();
   NewAgent();
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
 }
 
 TEST_F(Handover, TheWatchdogAbortsItsOwnConnectionsOnly) {

@@ -98,6 +98,7 @@ void KeeperTest::StartKeeper(const std::vector<std::string>& flags) {
       ESC_KEEPER,        "--socket",     SocketPath(), "--kubelet-dir",
       Kubelet(),         "--csi-socket", CsiPath(),    "--registration-socket",
       RegistrationPath()};
+  if (std::getenv("KEEPER_TEST_OLD_KERNEL") != nullptr) argv.insert(argv.begin(), OLD_KERNEL);
   argv.insert(argv.end(), flags.begin(), flags.end());
   keeper_ = std::make_unique<testing::Process>(argv, std::map<std::string, std::string>(),
                                                folder_ + "/keeper." + std::to_string(started_++));
@@ -106,7 +107,7 @@ void KeeperTest::StartKeeper(const std::vector<std::string>& flags) {
 
 void KeeperTest::ReplaceKeeper() {
   const std::unique_ptr<testing::Process> old = std::move(keeper_);
-  StartKeeper({"--takeover"});
+  StartKeeper();
   EXPECT_EQ(old->Wait(kDeadline), 0) << old->Err();
 }
 
@@ -121,24 +122,26 @@ std::unique_ptr<KeeperClient> KeeperTest::NewAgent(KeeperClient::Callbacks callb
 
 UniqueFd KeeperTest::RawAgent() const {
   UniqueFd connection = RawConnection();
-  Message hello = NewMessage(Verb::kHello);
-  hello.numbers[0] = kVersion;
-  hello.numbers[1] = kVersion;
-  EXPECT_EQ(Ask(connection, hello), 0);
+  EXPECT_TRUE(testing::WaitFor(
+      [&] {
+        const int status = Ask(connection, NewMessage(Verb::kHello));
+        if (status == -1) connection = RawConnection();
+        return status == 0;
+      },
+      kDeadline));
   return connection;
 }
 
-int KeeperTest::Ask(const UniqueFd& connection, const Message& message, const std::vector<int>& fds,
+int KeeperTest::Ask(const UniqueFd& connection, const Message& message, const UniqueFd* fd,
                     Message* reply) {
   const timeval patience = {20, 0};
   setsockopt(connection.Get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  if (Send(connection.Get(), message, fds.data(), static_cast<unsigned>(fds.size()), 0) != 0) {
-    return -1;
-  }
-  Received in;
-  if (Receive(connection.Get(), &in, 0) != Arrival::kMessage) return -1;
-  if (reply != nullptr) *reply = in.message;
-  return in.message.status;
+  if (Send(connection.Get(), {message, {fd}}, 0) != 0) return -1;
+  Message in = {};
+  std::array<UniqueFd, kMaxFds> fds;
+  if (Receive(connection.Get(), &in, fds.data(), 0) != Arrival::kMessage) return -1;
+  if (reply != nullptr) *reply = in;
+  return in.status;
 }
 
 Target KeeperTest::NewTarget(const std::string& pod, const std::string& name) const {
@@ -183,6 +186,14 @@ std::size_t OpenFds(pid_t pid) {
   std::size_t count = 0;
   const std::filesystem::directory_iterator fds("/proc/" + std::to_string(pid) + "/fd");
   for ([[maybe_unused]] const auto& fd : fds) ++count;
+  return count;
+}
+
+std::size_t Children(pid_t pid) {
+  const std::string task = "/proc/" + std::to_string(pid) + "/task/" + std::to_string(pid);
+  std::istringstream words(testing::ReadAll(task + "/children"));
+  std::size_t count = 0;
+  for (std::string word; words >> word;) ++count;
   return count;
 }
 

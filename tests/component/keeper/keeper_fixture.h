@@ -35,16 +35,16 @@ class KeeperTest : public ::testing::Test {
   ~KeeperTest() override;
 
   void StartKeeper(const std::vector<std::string>& flags = {});
-  // A new one in place of keeper_, which ends by itself.
+  // A new one in place of keeper_, which ends by itself. Agents must connect anew.
   void ReplaceKeeper();
   std::unique_ptr<KeeperClient> NewAgent(KeeperClient::Callbacks callbacks = {}) const;
   // Without the client: nobody until it says what the test wants.
   UniqueFd RawConnection() const { return ConnectTo(SocketPath().c_str()); }
-  // A connection that has said hello.
+  // A connection that has said hello, when whoever was the agent is gone.
   UniqueFd RawAgent() const;
   // status of the reply to one message; -1 when the connection was closed instead.
-  static int Ask(const UniqueFd& connection, const Message& message,
-                 const std::vector<int>& fds = {}, Message* reply = nullptr);
+  static int Ask(const UniqueFd& connection, const Message& message, const UniqueFd* fd = nullptr,
+                 Message* reply = nullptr);
 
   // Makes pods/<pod>/volumes/kubernetes.io~csi/<name> as kubelet does.
   Target NewTarget(const std::string& pod, const std::string& name = "secrets") const;
@@ -70,6 +70,7 @@ std::vector<std::string> MountsBelow(const std::string& folder);
 // st_dev of a mount without asking its server.
 std::uint64_t DeviceAt(const std::string& path);
 std::size_t OpenFds(pid_t pid);
+std::size_t Children(pid_t pid);
 std::size_t ResidentKib(pid_t pid);
 UniqueFd DupOf(const UniqueFd& fd);
 

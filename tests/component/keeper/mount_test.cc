@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -89,7 +88,7 @@ TEST_F(KeeperMount, MountsTheSameConnectionAgainAfterSomebodyUnmountedIt) {
   const Target target = NewTarget("pod-1");
   auto first = agent_->Mount(target, 0755, "");
   ASSERT_TRUE(first);
-  const RawFuse server(std::move(first->device), "value", agent_->RotatorThread());
+  const RawFuse server(std::move(first->device), "value");
   for (int i = 0; i < 3; ++i) {
     ASSERT_EQ(umount2(MountOf(target).c_str(), MNT_DETACH), 0);
     const auto again = agent_->Mount(target, 0755, "");
@@ -99,12 +98,7 @@ TEST_F(KeeperMount, MountsTheSameConnectionAgainAfterSomebodyUnmountedIt) {
     EXPECT_EQ(mkdir((MountOf(target) + "/new").c_str(), 0755), -1);
     EXPECT_EQ(errno, EROFS);
   }
-  ASSERT_TRUE(agent_->Rotate({.volume = target.volume,
-                              .old_generation = 0,
-                              .new_generation = 5,
-                              .added_keys = {},
-                              .removed_keys = {}},
-                             kDeadline));
+  ASSERT_TRUE(agent_->Rotate(target.volume, 0, 5, kDeadline));
   EXPECT_EQ(server.LinkOf("..data"), "..5");
 }
 
@@ -144,104 +138,6 @@ TEST_F(KeeperMount, FailsWithoutAFolderAndLeavesNothing) {
   EXPECT_FALSE(agent_->Mount(labelled, 0755, "no:such:lsm:here"));
   EXPECT_FALSE(std::filesystem::exists(MountOf(labelled)));
   EXPECT_TRUE(agent_->ListVolumes()->empty());
-}
-
-TEST_F(KeeperMount, RotatesThroughTheMountSoThatWatchersSeeIt) {
-  const Target target = NewTarget("pod-1");
-  auto mounted = agent_->Mount(target, 0755, "");
-  ASSERT_TRUE(mounted);
-  const RawFuse server(std::move(mounted->device), "value", agent_->RotatorThread());
-  const UniqueFd watcher(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  ASSERT_GE(inotify_add_watch(watcher.Get(), MountOf(target).c_str(), IN_ALL_EVENTS), 0);
-
-  const auto rotated = agent_->Rotate({.volume = target.volume,
-                                       .old_generation = 1,
-                                       .new_generation = 2,
-                                       .added_keys = {"a key", "b"},
-                                       .removed_keys = {"c"}},
-                                      kDeadline);
-  ASSERT_TRUE(rotated) << rotated.error().ToString();
-  const std::vector<std::string> expected = {"MKDIR ..2", "SYMLINK ..data_tmp ..2",
-                                             "RENAME ..data_tmp ..data",
-                                             "SYMLINK a key ..data/a key", "SYMLINK b ..data/b"};
-  EXPECT_EQ(server.Changes(), expected) << "c and ..1 never were: nothing to remove";
-
-  std::array<char, 4096> events;
-  const ssize_t size = read(watcher.Get(), events.data(), events.size());
-  bool moved = false;
-  for (ssize_t at = 0; at < size;) {
-    const auto* const event = reinterpret_cast<const inotify_event*>(events.data() + at);
-    moved = moved || ((event->mask & IN_MOVED_TO) != 0 && std::string(event->name) == "..data");
-    at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
-  }
-  EXPECT_TRUE(moved);
-
-  ASSERT_TRUE(agent_->Rotate({.volume = target.volume,
-                              .old_generation = 2,
-                              .new_generation = 3,
-                              .added_keys = {},
-                              .removed_keys = {"b"}},
-                             kDeadline));
-  const std::vector<std::string> changes = server.Changes();
-  EXPECT_EQ(changes[changes.size() - 2], "UNLINK b");
-  EXPECT_EQ(changes.back(), "RMDIR ..2");
-}
-
-TEST_F(KeeperMount, ReportsWhatTheServerSaidToARotation) {
-  const Target target = NewTarget("pod-1");
-  auto mounted = agent_->Mount(target, 0755, "");
-  ASSERT_TRUE(mounted);
-  RawFuse server(std::move(mounted->device), "value");
-  server.RefuseChanges();
-  const KeeperClient::Rotation rotation{.volume = target.volume,
-                                        .old_generation = 1,
-                                        .new_generation = 2,
-                                        .added_keys = {"a"},
-                                        .removed_keys = {}};
-  EXPECT_FALSE(agent_->Rotate(rotation, kDeadline));
-  KeeperClient::Rotation bad = rotation;
-  for (const char* const key : {"..data", "..", ".", "", "a/b"}) {
-    bad.added_keys = {key};
-    EXPECT_FALSE(agent_->Rotate(bad, kDeadline)) << key;
-  }
-  bad = rotation;
-  bad.volume = "unknown";
-  const auto unknown = agent_->Rotate(bad, kDeadline);
-  ASSERT_FALSE(unknown);
-  EXPECT_EQ(unknown.error().code, Code::kNotFound);
-}
-
-TEST_F(KeeperMount, ServesOthersWhileARotationWaitsForItsServer) {
-  const Target hung = NewTarget("pod-1");
-  const Target other = NewTarget("pod-2");
-  auto mounted = agent_->Mount(hung, 0755, "");
-  ASSERT_TRUE(mounted);
-  const KeeperClient::Rotation rotation{.volume = hung.volume,
-                                        .old_generation = 0,
-                                        .new_generation = 2,
-                                        .added_keys = {},
-                                        .removed_keys = {}};
-  // Nobody answers.
-  const auto late = agent_->Rotate(rotation, std::chrono::milliseconds(50));
-  ASSERT_FALSE(late);
-  EXPECT_EQ(late.error().code, Code::kDeadlineExceeded);
-  const auto twice = agent_->Rotate(rotation, std::chrono::milliseconds(50));
-  ASSERT_FALSE(twice);
-  EXPECT_EQ(twice.error().code, Code::kUnavailable);
-  ASSERT_TRUE(agent_->Mount(other, 0755, ""));
-  auto volumes = agent_->ListVolumes();
-  ASSERT_TRUE(volumes);
-  EXPECT_TRUE((*volumes)[0].rotating);
-  EXPECT_FALSE((*volumes)[1].rotating);
-  // A successor, which takes the connection from the keeper, answers the rotator.
-  agent_.reset();
-  mounted->device.Reset();
-  agent_ = NewAgent();
-  volumes = agent_->ListVolumes();
-  ASSERT_EQ(volumes->size(), 2U);
-  const RawFuse server(std::move((*volumes)[0].device), "value", agent_->RotatorThread());
-  EXPECT_TRUE(WaitFor([&] { return server.LinkOf("..data") == "..2"; }, kDeadline));
-  EXPECT_TRUE(WaitFor([&] { return !(*agent_->ListVolumes())[0].rotating; }, kDeadline));
 }
 
 // A reader in a loop never sees an error though the servers die one after the other.
@@ -350,33 +246,83 @@ TEST_F(KeeperMount, GivesOnlyFilesOfTheVolumeAway) {
   EXPECT_FALSE(agent_->Chown(fuse.volume, "key", 7, 8));
 }
 
-TEST_F(KeeperMount, ListsMountsThatBelongToNoVolume) {
-  const Target kept = NewTarget("pod-1");
-  ASSERT_TRUE(agent_->Mount(kept, 0755, ""));
-  const Target lost = NewTarget("pod-2");
-  ASSERT_TRUE(agent_->Mount(lost, 0755, ""));
-  EXPECT_TRUE(agent_->ListStale()->empty());
-  // The keeper dies: whatever it had is stale for the next one.
+TEST_F(KeeperMount, ProbesWhatIsMounted) {
+  const Target target = NewTarget("pod-1");
+  EXPECT_FALSE(*agent_->Probe(target));
+  EXPECT_FALSE(*agent_->Probe({.volume = "", .pod_uid = "nobody", .volume_name = "secrets"}));
+  EXPECT_FALSE(agent_->Probe({.volume = "", .pod_uid = "", .volume_name = "secrets"}));
+  ASSERT_TRUE(agent_->Mount(target, 0755, ""));
+  EXPECT_TRUE(*agent_->Probe(target));
+  EXPECT_FALSE((*agent_->ListVolumes())[0].gone);
+  ASSERT_EQ(umount2(MountOf(target).c_str(), MNT_DETACH), 0);
+  EXPECT_FALSE(*agent_->Probe(target));
+  EXPECT_TRUE((*agent_->ListVolumes())[0].gone);
+  ASSERT_EQ(mount("other", MountOf(target).c_str(), "tmpfs", 0, nullptr), 0);
+  EXPECT_TRUE(*agent_->Probe(target));
+  EXPECT_TRUE((*agent_->ListVolumes())[0].gone) << "something else is there";
+  ASSERT_EQ(umount2(MountOf(target).c_str(), MNT_DETACH), 0);
+}
+
+// As `umount -f` does.
+TEST_F(KeeperMount, MountsAfreshWhatSomebodyAborted) {
+  const Target target = NewTarget("pod-1");
+  ASSERT_TRUE(agent_->Mount(target, 0755, ""));
+  EXPECT_TRUE(umount2(MountOf(target).c_str(), MNT_FORCE) == 0 || errno == EBUSY);
+  EXPECT_TRUE((*agent_->ListVolumes())[0].aborted);
+  auto again = agent_->Mount(target, 0755, "");
+  ASSERT_TRUE(again) << again.error().ToString();
+  EXPECT_FALSE(again->existed);
+  EXPECT_FALSE((*agent_->ListVolumes())[0].aborted);
+  const RawFuse server(std::move(again->device), "value");
+  EXPECT_EQ(ReadOrErrno(MountOf(target) + "/key"), "value");
+}
+
+// The keeper dies: whatever it had is stale for the next one.
+TEST_F(KeeperMount, AKeeperThatStartsUnmountsWhatKubeletHasForgotten) {
+  const Target published = NewTarget("pod-1");
+  const Target forgotten = NewTarget("pod-2");
+  const Target memory = NewTarget("pod-3");
+  const Target foreign = NewTarget("pod-4");
+  testing::WriteAll(FolderOf(published) + "/vol_data.json", "{}");
+  ASSERT_TRUE(agent_->Mount(published, 0755, ""));
+  ASSERT_TRUE(agent_->Mount(forgotten, 0755, ""));
+  ASSERT_TRUE(agent_->MountTmpfs(memory, 0755, 4096, 0, 0, ""));
+  std::filesystem::create_directories(MountOf(foreign));
+  ASSERT_EQ(mount("other", MountOf(foreign).c_str(), "tmpfs", 0, nullptr), 0);
+  agent_.reset();
+  keeper_.reset();
+  EXPECT_EQ(MountsBelow(Kubelet()).size(), 4U);
+  StartKeeper();
+  agent_ = NewAgent();
+  EXPECT_EQ(MountsBelow(Kubelet()),
+            (std::vector<std::string>{MountOf(published), MountOf(foreign)}));
+  EXPECT_FALSE(std::filesystem::exists(FolderOf(forgotten)));
+  EXPECT_FALSE(std::filesystem::exists(FolderOf(memory)));
+  EXPECT_TRUE(agent_->ListVolumes()->empty());
+  EXPECT_EQ(ReadOrErrno(MountOf(published) + "/key"), "errno " + std::to_string(ENOTCONN));
+  EXPECT_TRUE(*agent_->Probe(published));
+  // kubelet publishes it again: on top of the dead one.
+  auto fresh = agent_->Mount(published, 0755, "");
+  ASSERT_TRUE(fresh) << fresh.error().ToString();
+  const RawFuse server(std::move(fresh->device), "value");
+  EXPECT_EQ(ReadOrErrno(MountOf(published) + "/key"), "value");
+  EXPECT_EQ(MountsBelow(FolderOf(published)).size(), 2U);
+  ASSERT_TRUE(agent_->Unmount(published));
+  EXPECT_TRUE(MountsBelow(FolderOf(published)).empty());
+  EXPECT_FALSE(agent_->Unmount(foreign)) << "somebody else's";
+}
+
+TEST_F(KeeperMount, UnmountsWhatAnEarlierKeeperHasLeft) {
+  const Target target = NewTarget("pod-1");
+  testing::WriteAll(FolderOf(target) + "/vol_data.json", "{}");
+  ASSERT_TRUE(agent_->Mount(target, 0755, ""));
   agent_.reset();
   keeper_.reset();
   StartKeeper();
   agent_ = NewAgent();
-  const auto stale = agent_->ListStale();
-  ASSERT_TRUE(stale);
-  ASSERT_EQ(stale->size(), 2U);
-  EXPECT_EQ((*stale)[1].pod_uid, "pod-2");
-  EXPECT_EQ(ReadOrErrno(MountOf(lost) + "/key"), "errno " + std::to_string(ENOTCONN));
-  auto fresh = agent_->Mount(kept, 0755, "");
-  ASSERT_TRUE(fresh);
-  const RawFuse server(std::move(fresh->device), "value");
-  EXPECT_EQ(ReadOrErrno(MountOf(kept) + "/key"), "value") << "stacked on the dead one";
-  const auto left = agent_->ListStale();
-  ASSERT_EQ(left->size(), 1U);
-  ASSERT_TRUE(agent_->Unmount(left->front()));
-  EXPECT_EQ(MountsBelow(Kubelet() + "/pods/pod-2").size(), 0U);
-  EXPECT_EQ(MountsBelow(Kubelet() + "/pods/pod-1").size(), 2U);
-  ASSERT_TRUE(agent_->Unmount(kept));
+  ASSERT_TRUE(agent_->Unmount(target));
   EXPECT_TRUE(MountsBelow(Kubelet()).empty());
+  EXPECT_FALSE(std::filesystem::exists(MountOf(target)));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -26,6 +27,10 @@ fuse_attr Attributes(std::uint64_t inode, std::uint32_t mode, std::size_t size) 
   return attr;
 }
 
+std::string Below(const std::string& folder, const std::string& name) {
+  return folder.empty() ? name : folder + "/" + name;
+}
+
 template <class T>
 T* Body(char* request) {
   return reinterpret_cast<T*>(request + sizeof(fuse_in_header));
@@ -33,8 +38,8 @@ T* Body(char* request) {
 
 }  // namespace
 
-RawFuse::RawFuse(UniqueFd device, std::string content, pid_t rotator)
-    : device_(std::move(device)), content_(std::move(content)), rotator_(rotator) {
+RawFuse::RawFuse(UniqueFd device, std::string content)
+    : device_(std::move(device)), content_(std::move(content)) {
   nodes_["key"] = {.mode = S_IFREG | 0444, .target = "", .inode = kKey};
   thread_ = std::jthread([this](const std::stop_token& stop) { Serve(stop); });
 }
@@ -42,6 +47,16 @@ RawFuse::RawFuse(UniqueFd device, std::string content, pid_t rotator)
 RawFuse::~RawFuse() {
   thread_.request_stop();
   thread_.join();
+}
+
+void RawFuse::Add(const std::string& path, std::uint32_t mode) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  nodes_[path] = {.mode = mode, .target = "", .inode = next_inode_++};
+}
+
+void RawFuse::HangAt(const std::string& change) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  hang_at_ = change;
 }
 
 std::vector<std::string> RawFuse::Changes() const {
@@ -80,15 +95,15 @@ void RawFuse::Reply(std::uint64_t unique, int error, const void* body, std::size
 
 void RawFuse::Resend() { Reply(0, -kNotifyResend, nullptr, 0); }
 
-RawFuse::Node* RawFuse::Find(std::uint64_t inode) {
-  for (auto& [name, node] : nodes_) {
-    if (node.inode == inode) return &node;
+std::string RawFuse::PathOf(std::uint64_t inode) const {
+  for (const auto& [path, node] : nodes_) {
+    if (node.inode == inode) return path;
   }
-  return nullptr;
+  return "";
 }
 
-void RawFuse::ReplyEntry(std::uint64_t unique, const std::string& name) {
-  const auto it = nodes_.find(name);
+void RawFuse::ReplyEntry(std::uint64_t unique, const std::string& path) {
+  const auto it = nodes_.find(path);
   if (it == nodes_.end()) return Reply(unique, ENOENT, nullptr, 0);
   const Node& node = it->second;
   fuse_entry_out entry = {};
@@ -98,38 +113,79 @@ void RawFuse::ReplyEntry(std::uint64_t unique, const std::string& name) {
   Reply(unique, 0, &entry, sizeof entry);
 }
 
-int RawFuse::Change(std::uint32_t opcode, char* body) {
+void RawFuse::ReplyAttributes(std::uint64_t unique, std::uint64_t inode) {
+  fuse_attr_out out = {};
+  out.attr = Attributes(inode, S_IFDIR | 0755, 0);
+  const auto it = nodes_.find(PathOf(inode));
+  if (inode != FUSE_ROOT_ID && it != nodes_.end()) {
+    out.attr = Attributes(inode, it->second.mode,
+                          inode == kKey ? content_.size() : it->second.target.size());
+  }
+  Reply(unique, 0, &out, sizeof out);
+}
+
+// All of it at once: the tests' folders are small.
+void RawFuse::ReplyFolder(std::uint64_t unique, const std::string& folder, std::uint64_t offset) {
+  std::string bytes;
+  const std::string prefix = folder.empty() ? "" : folder + "/";
+  for (const auto& [path, node] : nodes_) {
+    if (offset != 0 || path.size() <= prefix.size() || !path.starts_with(prefix)) continue;
+    const std::string name = path.substr(prefix.size());
+    if (name.contains('/')) continue;
+    fuse_dirent entry = {};
+    entry.ino = node.inode;
+    entry.off = bytes.size() + 1;
+    entry.namelen = static_cast<std::uint32_t>(name.size());
+    entry.type = node.mode >> 12;
+    bytes.append(reinterpret_cast<const char*>(&entry), FUSE_NAME_OFFSET);
+    bytes.append(name);
+    bytes.resize(FUSE_DIRENT_ALIGN(bytes.size()));
+  }
+  Reply(unique, 0, bytes.data(), bytes.size());
+}
+
+std::string RawFuse::NameOfChange(std::uint32_t opcode, const std::string& folder, char* body) {
   switch (opcode) {
-    case FUSE_MKDIR: {
-      const std::string name = body + sizeof(fuse_mkdir_in);
-      nodes_[name] = {.mode = S_IFDIR | 0755, .target = "", .inode = next_inode_++};
-      changes_.push_back("MKDIR " + name);
-      return 0;
-    }
+    case FUSE_MKDIR:
+      return "MKDIR " + Below(folder, body + sizeof(fuse_mkdir_in));
     case FUSE_SYMLINK: {
       const std::string name = body;
-      const std::string target = body + name.size() + 1;
-      nodes_[name] = {.mode = S_IFLNK | 0777, .target = target, .inode = next_inode_++};
-      changes_.push_back("SYMLINK " + name + " " + target);
-      return 0;
+      return "SYMLINK " + Below(folder, name) + " " + (body + name.size() + 1);
     }
     case FUSE_RENAME2:
     case FUSE_RENAME: {
       const std::size_t head =
           opcode == FUSE_RENAME ? sizeof(fuse_rename_in) : sizeof(fuse_rename2_in);
       const std::string from = body + head;
-      const std::string to = body + head + from.size() + 1;
-      nodes_[to] = nodes_[from];
-      nodes_.erase(from);
-      changes_.push_back("RENAME " + from + " " + to);
-      return 0;
+      return "RENAME " + Below(folder, from) + " " + (body + head + from.size() + 1);
     }
-    default: {
-      const std::string name = body;
-      nodes_.erase(name);
-      changes_.push_back((opcode == FUSE_UNLINK ? "UNLINK " : "RMDIR ") + name);
-      return 0;
-    }
+    case FUSE_UNLINK:
+      return "UNLINK " + Below(folder, body);
+    case FUSE_RMDIR:
+      return "RMDIR " + Below(folder, body);
+    case FUSE_SETATTR:
+      return "SETATTR " + folder;  // the file's own path
+    default:
+      return "";
+  }
+}
+
+void RawFuse::Change(std::uint32_t opcode, const std::string& folder, char* body) {
+  if (opcode == FUSE_MKDIR) {
+    nodes_[Below(folder, body + sizeof(fuse_mkdir_in))] = {
+        .mode = S_IFDIR | 0755, .target = "", .inode = next_inode_++};
+  } else if (opcode == FUSE_SYMLINK) {
+    const std::string name = body;
+    nodes_[Below(folder, name)] = {
+        .mode = S_IFLNK | 0777, .target = body + name.size() + 1, .inode = next_inode_++};
+  } else if (opcode == FUSE_RENAME || opcode == FUSE_RENAME2) {
+    const std::size_t head =
+        opcode == FUSE_RENAME ? sizeof(fuse_rename_in) : sizeof(fuse_rename2_in);
+    const std::string from = body + head;
+    nodes_[Below(folder, body + head + from.size() + 1)] = nodes_[Below(folder, from)];
+    nodes_.erase(Below(folder, from));
+  } else if (opcode == FUSE_UNLINK || opcode == FUSE_RMDIR) {
+    nodes_.erase(Below(folder, body));
   }
 }
 
@@ -137,6 +193,15 @@ void RawFuse::Handle(char* request) {
   const fuse_in_header in = *reinterpret_cast<fuse_in_header*>(request);
   char* const body = request + sizeof(fuse_in_header);
   const std::lock_guard<std::mutex> lock(mutex_);
+  const std::string path = PathOf(in.nodeid);
+  const std::string change = NameOfChange(in.opcode, path, body);
+  if (!change.empty()) {
+    if (change.starts_with(hang_at_)) hanging_ = true;
+    if (hanging_) return;
+    if (refuse_) return Reply(in.unique, ENOSPC, nullptr, 0);
+    changes_.push_back(change);
+    Change(in.opcode, path, body);
+  }
   switch (in.opcode) {
     case FUSE_INIT: {
       fuse_init_out out = {};
@@ -146,25 +211,21 @@ void RawFuse::Handle(char* request) {
       return Reply(in.unique, 0, &out, sizeof out);
     }
     case FUSE_LOOKUP:
-      return ReplyEntry(in.unique, body);
-    case FUSE_GETATTR: {
-      const Node* const node = Find(in.nodeid);
-      fuse_attr_out out = {};
-      out.attr = in.nodeid == FUSE_ROOT_ID ? Attributes(1, S_IFDIR | 0755, 0)
-                 : in.nodeid == kKey       ? Attributes(kKey, S_IFREG | 0444, content_.size())
-                 : node != nullptr ? Attributes(node->inode, node->mode, node->target.size())
-                                   : Attributes(in.nodeid, S_IFDIR | 0755, 0);
-      return Reply(in.unique, 0, &out, sizeof out);
-    }
+    case FUSE_SYMLINK:
+      return ReplyEntry(in.unique, Below(path, body));
+    case FUSE_MKDIR:
+      return ReplyEntry(in.unique, Below(path, body + sizeof(fuse_mkdir_in)));
+    case FUSE_GETATTR:
+    case FUSE_SETATTR:
+      return ReplyAttributes(in.unique, in.nodeid);
     case FUSE_READLINK: {
-      const Node* const node = Find(in.nodeid);
-      if (node == nullptr) return Reply(in.unique, ENOENT, nullptr, 0);
-      return Reply(in.unique, 0, node->target.data(), node->target.size());
+      const std::string target = nodes_[path].target;
+      return Reply(in.unique, 0, target.data(), target.size());
     }
     case FUSE_OPEN:
     case FUSE_OPENDIR: {
       fuse_open_out out = {};
-      out.open_flags = FOPEN_DIRECT_IO;
+      out.open_flags = in.opcode == FUSE_OPEN ? FOPEN_DIRECT_IO : 0U;
       return Reply(in.unique, 0, &out, sizeof out);
     }
     case FUSE_READ: {
@@ -173,32 +234,20 @@ void RawFuse::Handle(char* request) {
           content_.substr(std::min<std::size_t>(content_.size(), wanted->offset), wanted->size);
       return Reply(in.unique, 0, bytes.data(), bytes.size());
     }
+    case FUSE_READDIR:
+      return ReplyFolder(in.unique, path, Body<fuse_read_in>(request)->offset);
+    case FUSE_RENAME:
+    case FUSE_RENAME2:
+    case FUSE_UNLINK:
+    case FUSE_RMDIR:
     case FUSE_RELEASE:
     case FUSE_RELEASEDIR:
     case FUSE_FLUSH:
-    case FUSE_READDIR:
       return Reply(in.unique, 0, nullptr, 0);
     case FUSE_FORGET:
     case FUSE_BATCH_FORGET:
     case FUSE_INTERRUPT:
       return;
-    case FUSE_MKDIR:
-    case FUSE_SYMLINK:
-    case FUSE_RENAME:
-    case FUSE_RENAME2:
-    case FUSE_UNLINK:
-    case FUSE_RMDIR: {
-      // The kernel names the thread.
-      if (rotator_ != 0 && in.pid != static_cast<std::uint32_t>(rotator_)) {
-        return Reply(in.unique, EROFS, nullptr, 0);
-      }
-      if (refuse_) return Reply(in.unique, ENOSPC, nullptr, 0);
-      const std::string name =
-          in.opcode == FUSE_MKDIR ? body + sizeof(fuse_mkdir_in) : std::string(body);
-      const int error = Change(in.opcode, body);
-      if (in.opcode == FUSE_MKDIR || in.opcode == FUSE_SYMLINK) return ReplyEntry(in.unique, name);
-      return Reply(in.unique, error, nullptr, 0);
-    }
     default:
       return Reply(in.unique, ENOSYS, nullptr, 0);
   }
