@@ -32,11 +32,10 @@ Acceptor::Acceptor(Options options, Clock& clock)
 
 void Acceptor::Adopt(UnixListener csi, UnixListener registration) {
   {
-    // Swapped, so that what was adopted before and never taken is closed without the mutex.
     MutexLock lock(mutex_);
     if (stopped_) return;
-    if (csi.Fd() >= 0) std::swap(adopted_csi_, csi);
-    if (registration.Fd() >= 0) std::swap(adopted_registration_, registration);
+    if (csi.Fd() >= 0) handed_in_.csi.push_back(std::move(csi));
+    if (registration.Fd() >= 0) handed_in_.registration.push_back(std::move(registration));
   }
   eventfd_write(wake_.Get(), 1);
 }
@@ -45,7 +44,7 @@ void Acceptor::Serve(UniqueFd connection) {
   {
     MutexLock lock(mutex_);
     if (stopped_) return;
-    connections_.push_back(std::move(connection));
+    handed_in_.connections.push_back(std::move(connection));
   }
   eventfd_write(wake_.Get(), 1);
 }
@@ -60,15 +59,10 @@ void Acceptor::Stop() {
   thread_.request_stop();
   eventfd_write(wake_.Get(), 1);
   thread_.join();
-  // What was handed in and not taken.
-  UnixListener csi;
-  UnixListener registration;
-  std::vector<UniqueFd> connections;
+  HandedIn not_taken;
   {
     MutexLock lock(mutex_);
-    std::swap(csi, adopted_csi_);
-    std::swap(registration, adopted_registration_);
-    connections.swap(connections_);
+    not_taken = std::exchange(handed_in_, {});
   }
   options_.csi.Close();
   options_.registration.Close();
@@ -95,22 +89,19 @@ void Acceptor::Run(const std::stop_token& stop) {
 void Acceptor::TakeHandedIn() {
   eventfd_t ignored = 0;
   eventfd_read(wake_.Get(), &ignored);
-  UnixListener csi;
-  UnixListener registration;
-  std::vector<UniqueFd> connections;
+  HandedIn taken;
   {
     MutexLock lock(mutex_);
-    csi = std::move(adopted_csi_);
-    registration = std::move(adopted_registration_);
-    connections.swap(connections_);
+    taken = std::exchange(handed_in_, {});
   }
-  for (UniqueFd& connection : connections) options_.on_connection(std::move(connection));
-  Replace(options_.csi, std::move(csi));
-  Replace(options_.registration, std::move(registration));
+  for (UniqueFd& connection : taken.connections) options_.on_connection(std::move(connection));
+  for (UnixListener& adopted : taken.csi) Replace(options_.csi, std::move(adopted));
+  for (UnixListener& adopted : taken.registration) {
+    Replace(options_.registration, std::move(adopted));
+  }
 }
 
 void Acceptor::Replace(UnixListener& old, UnixListener adopted) {
-  if (adopted.Fd() < 0) return;
   while (old.Fd() >= 0 && AcceptFrom(old)) {
   }
   LogInfo("accepting on the keeper's socket", {{log_key::kPath, adopted.Path()}});

@@ -49,6 +49,14 @@ class Acceptor {
   void Stop();
 
  private:
+  // What other threads leave for this one. Each socket that was adopted has its turn, as callers
+  // may wait in its backlog even if another follows at once.
+  struct HandedIn {
+    std::vector<UnixListener> csi;
+    std::vector<UnixListener> registration;
+    std::vector<UniqueFd> connections;
+  };
+
   void Run(const std::stop_token& stop);
   void TakeHandedIn() EXCLUDES(mutex_);
   void Replace(UnixListener& old, UnixListener adopted);
@@ -64,9 +72,7 @@ class Acceptor {
   const UniqueFd wake_;
 
   Mutex mutex_;
-  UnixListener adopted_csi_ GUARDED_BY(mutex_);
-  UnixListener adopted_registration_ GUARDED_BY(mutex_);
-  std::vector<UniqueFd> connections_ GUARDED_BY(mutex_);
+  HandedIn handed_in_ GUARDED_BY(mutex_);
   bool stopped_ GUARDED_BY(mutex_) = false;
 
   // Held while the thread ends, so that a second caller of Stop returns no earlier.
