@@ -1,6 +1,9 @@
 // Serves a volume from what fuse_takeover_test kept of it, until it is killed.
 //   takeover_agent SESSION-NUMBER [journal] [resend]
 
+#include <sys/prctl.h>
+
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -88,6 +91,8 @@ int Main(std::string_view id, bool with_journal, bool with_resend) {
 }  // namespace escagent::fuse
 
 int main(int argc, char** argv) {
+  // The test may hang, and then its watchdog ends it.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   bool journal = false;
   bool resend = false;
   for (int i = 2; i < argc; ++i) {
