@@ -55,7 +55,8 @@ Result<VolumeRecord> DecodeRecord(std::string_view text) {
                  .namespace_name = Text(pod, "namespace"),
                  .uid = Text(pod, "uid"),
                  .service_account = Text(pod, "serviceAccount")};
-  for (const auto& [key, value] : Part(json, "attributes").items()) {
+  const nlohmann::json attributes = Part(json, "attributes");
+  for (const auto& [key, value] : attributes.items()) {
     if (value.is_string()) request.attributes.emplace(key, value.get<std::string>());
   }
   request.volume_mount_group = Text(json, "volumeMountGroup");
