@@ -39,7 +39,10 @@ Result<std::unique_ptr<KeeperLink>> KeeperLink::Connect(std::string socket_path,
   const auto deadline = steady_clock::now() + patience;
   Result<std::shared_ptr<keeper::KeeperClient>> client = link->Dial();
   while (!client && client.error().code == Code::kUnavailable && steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(kFirstPause);
+    {
+      MutexLock lock(link->mutex_);
+      link->changed_.WaitUntil(link->mutex_, steady_clock::now() + kFirstPause);
+    }
     client = link->Dial();
   }
   if (!client) return std::unexpected(std::move(client).error());
