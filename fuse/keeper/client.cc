@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "base/thread.h"
-#include "fuse/keeper/wire.h"
+#include "fuse/keeper/protocol.h"
 
 namespace escagent::keeper {
 namespace {
@@ -91,7 +91,7 @@ int SayHello(const UniqueFd& socket, std::chrono::steady_clock::time_point deadl
   const auto left =
       std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
   if (poll(&polled, 1, std::max(0, static_cast<int>(left.count()))) != 1) return ETIMEDOUT;
-  if (keeper::Receive(socket.Get(), &message, nullptr, 0) != Arrival::kMessage) return ECONNRESET;
+  if (keeper::Receive(socket.Get(), &message, nullptr, 0) != 0) return ECONNRESET;
   *predecessor_died = Has(message, kPredecessorDied);
   return message.status;
 }
@@ -159,9 +159,9 @@ KeeperClient::~KeeperClient() {
 void KeeperClient::ReadReplies() {
   while (true) {
     Answer answer;
-    const Arrival arrival = keeper::Receive(socket_.Get(), &answer.message, answer.fds.data(), 0);
-    if (arrival == Arrival::kNothing) continue;
-    if (arrival != Arrival::kMessage) break;
+    const int error = keeper::Receive(socket_.Get(), &answer.message, answer.fds.data(), 0);
+    if (error == EAGAIN) continue;
+    if (error != 0) break;
     if (answer.message.sequence != 0) {
       Deliver(std::move(answer));
     } else if (Verb{answer.message.verb} == Verb::kDrain && callbacks_.on_drain) {

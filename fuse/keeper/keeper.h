@@ -1,19 +1,12 @@
 #pragma once
 
-#include <fcntl.h>
 #include <poll.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include <cerrno>
-#include <csignal>
 #include <cstdlib>
-#include <cstring>
 #include <new>
 
 #include "fuse/keeper/mounts.h"
-#include "fuse/keeper/wire.h"
 
 namespace escagent::keeper {
 
@@ -34,17 +27,15 @@ struct Volume {
   UniqueFd new_state;  // the agent is writing it
   std::uint64_t generation = 0;
   std::uint64_t rotated = 0;
-  pid_t rotator = 0;  // a process; 0: none
-  std::uint64_t rotates_to = 0;
-  std::uint64_t waiting = 0;  // the request that waits for it; 0: none
+  pid_t rotator = 0;      // the process that rotates; 0: none
+  Message rotation = {};  // for which request; sequence 0: its agent is gone
 
   std::uint64_t Device() const { return DeviceOf(files.mount.Get()); }
   bool IsTmpfs() const { return (files.flags & kTmpfs) != 0; }
 };
 
 // The program: what outlives the agents, and one loop over two connections, the agent's and that of
-// the guest who came last. It is all in this class, as each part is used once. An int is 0, an
-// errno or kNoReply.
+// the guest who came last. An int is 0, an errno or kNoReply.
 class Keeper {
  public:
   explicit Keeper(const Options& options) : options_(options) {}
@@ -55,50 +46,48 @@ class Keeper {
     if (!kubelet_dir_) return errno;
     signal(SIGCHLD, [](int) {});  // it ends a poll
     watchdog_deadline_ = NowMs() + options_.watchdog_ms;
-    const int error = TakeOver();
-    if (error != 0 && error != ENOENT) return error;
+    int error = TakeOver();
     if (error == ENOENT) {
       UnmountForgotten(kubelet_dir_.Get());
       journal_ = NewMemfd();
-      const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-      if (ftruncate(journal_.Get(), kJournalSlots * kJournalSlotSize) != 0) return errno;
-      if (fcntl(journal_.Get(), F_ADD_SEALS, seals) != 0) return errno;
-      listener_ = ListenAt(options_.socket, SOCK_SEQPACKET, options_.agent_uid);
-      if (!listener_) return errno;
+      const bool sized = ftruncate(journal_.Get(), kJournalSlots * kJournalSlotSize) == 0;
+      error = sized && fcntl(journal_.Get(), F_ADD_SEALS, kJournalSeals) == 0 ? 0 : errno;
     }
-    return ListenFor(options_.csi_socket, &csi_);
+    if (error == 0)
+      error = ListenAt(options_.socket, SOCK_SEQPACKET, options_.agent_uid, &listener_);
+    return error == 0 ? ListenAt(options_.csi_socket, SOCK_STREAM, 0, &csi_) : error;
   }
 
   // Serves until a new keeper has everything.
   void Run() {
     while (!handed_over_) {
+      FinishRotations();
+      CheckTimers();
       pollfd polled[] = {
           {agent_.Get(), POLLIN, 0}, {guest_.Get(), POLLIN, 0}, {listener_.Get(), POLLIN, 0}};
       const bool waits = drain_deadline_ != 0 || watchdog_deadline_ != 0 || rotations_ != 0;
       poll(polled, 3, waits ? kTickMs : -1);
       if (polled[0].revents != 0) Serve(agent_);
       if (polled[1].revents != 0) Serve(guest_);
-      if (polled[2].revents != 0) Accept();
-      FinishRotations();
-      CheckTimers();
+      if (polled[2].revents != 0 && !handed_over_) Accept();
     }
   }
 
  private:
   static constexpr int kNoReply = -1;  // it comes later
+  static constexpr int kJournalSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
   static constexpr int kTickMs = 100;
   static constexpr long kDrainMs = 2000;
   static constexpr long kBusyMs = 30000;
   static constexpr timeval kPatience = {10, 0};  // for one message of the other keeper
 
-  static int ListenFor(const char* path, UniqueFd* socket) {
-    if (*socket || path == nullptr) return 0;
-    *socket = ListenAt(path, SOCK_STREAM, 0);
-    return *socket ? 0 : errno;
+  static long NowMs() {
+    timespec now = {};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
   }
 
-  // The new keeper's side. ENOENT: there is no old one. Who else listens there may be an agent that
-  // owns the folder.
+  // The new keeper's side. ENOENT: there is no old one, or an agent in its place.
   int TakeOver() {
     for (const long deadline = NowMs() + kBusyMs; true; poll(nullptr, 0, kTickMs)) {
       const UniqueFd old = ConnectTo(options_.socket);
@@ -113,8 +102,9 @@ class Keeper {
     UniqueFd fds[kMaxFds];
     Message m = {};
     const auto ask = [&](Verb verb) {
-      const bool asked = Send(old_keeper, {NewMessage(verb), {}}, 0) == 0;
-      return asked && Receive(old_keeper, &m, fds, 0) == Arrival::kMessage ? m.status : EPIPE;
+      int error = Send(old_keeper, {NewMessage(verb), {}}, 0);
+      if (error == 0) error = Receive(old_keeper, &m, fds, 0);
+      return error == 0 ? m.status : error;
     };
     if (const int error = ask(Verb::kTakeover)) return error;
     csi_ = std::move(fds[0]);
@@ -123,7 +113,7 @@ class Keeper {
     journal_ = std::move(fds[3]);
     predecessor_died_ = (m.flags & kPredecessorDied) != 0;
     for (std::uint64_t left = m.numbers[0]; left > 0; --left) {
-      if (Receive(old_keeper, &m, fds, 0) != Arrival::kMessage) return EPIPE;
+      if (const int error = Receive(old_keeper, &m, fds, 0)) return error;
       Volume* const v = Add(m.ids);
       if (v == nullptr) return ENOMEM;
       v->files = {std::move(fds[0]), std::move(fds[2]), m.flags & (kTmpfs | kNoSwap)};
@@ -144,15 +134,14 @@ class Keeper {
     Message& m = p.message;
     m.flags = predecessor_died_ || (agent_ && !agent_drained_) ? kPredecessorDied : 0;
     m.numbers[0] = volume_count_;
-    p = {m, {&csi_, &registration_, &listener_, &journal_}};
-    bool done = Send(socket, p, 0) == 0;
-    for (const Volume* v = volumes_; done && v != nullptr; v = v->next) {
-      Describe(*v, p);
-      p.fds[2] = &v->files.mount;
-      done = Send(socket, p, 0) == 0;
+    int error = Send(socket, {m, {&csi_, &registration_, &listener_, &journal_}}, 0);
+    for (std::uint64_t i = 0; error == 0 && i < volume_count_; ++i) {
+      m.numbers[0] = i;
+      List(p);
+      error = Send(socket, p, 0);
     }
-    done = done && Receive(socket, &m, nullptr, 0) == Arrival::kMessage;
-    handed_over_ = done && Verb{m.verb} == Verb::kTakeoverDone && Send(socket, {m, {}}, 0) == 0;
+    handed_over_ = error == 0 && Receive(socket, &m, nullptr, 0) == 0 &&
+                   Verb{m.verb} == Verb::kTakeoverDone && Send(socket, {m, {}}, 0) == 0;
     return handed_over_ ? kNoReply : EPROTO;
   }
 
@@ -165,19 +154,19 @@ class Keeper {
 
   void Serve(UniqueFd& socket) {
     Packet p;
-    const Arrival arrival = Receive(socket.Get(), &p.message, nullptr, MSG_DONTWAIT);
-    if (arrival == Arrival::kNothing) return;
-    if (arrival == Arrival::kClosed) return Drop(socket);
-    const int fd = socket.Get();  // the guest may become the agent
-    int status = EPROTO;
-    if (arrival == Arrival::kMessage) status = &socket == &agent_ ? Do(p) : Welcome(p);
+    const int fd = socket.Get();  // the guest's may become the agent's
+    int status = Receive(fd, &p.message, nullptr, MSG_DONTWAIT);
+    if (status == EAGAIN) return;
+    if (status == ECONNRESET) return Drop(socket);
+    if (status == 0) status = &socket == &agent_ ? Do(p) : Welcome(p);
     if (status != kNoReply) Answer(fd, p, status);
   }
 
   // Who breaks the protocol or does not read is shut down, and dropped when that is seen.
   static void Answer(int socket, Packet& p, int status) {
     p.message.status = status;
-    if (status != 0) p = {p.message, {}};
+    p.fds[2] = p.fds[3] = nullptr;  // for a keeper only
+    if (status != 0) p.fds[0] = p.fds[1] = nullptr;
     if (Send(socket, p, MSG_DONTWAIT) != 0 || status == EPROTO) shutdown(socket, SHUT_RDWR);
   }
 
@@ -190,7 +179,7 @@ class Keeper {
     if (watchdog_deadline_ == 0) watchdog_deadline_ = NowMs() + options_.watchdog_ms;
     for (Volume* v = volumes_; v != nullptr; v = v->next) {
       v->new_state.Reset();
-      v->waiting = 0;
+      v->rotation.sequence = 0;
     }
   }
 
@@ -216,10 +205,10 @@ class Keeper {
   int Do(Packet& p) {
     const Message& m = p.message;
     const Verb verb{m.verb};
-    if (verb == Verb::kGetJournal) p.fds[0] = &journal_;
     if (verb == Verb::kGetSockets) p = {m, {&csi_, &registration_}};
+    if (verb == Verb::kGetJournal) p = {m, {&journal_}};
     if (verb == Verb::kDrained) agent_drained_ = true;
-    if (verb == Verb::kGetJournal || verb == Verb::kGetSockets || verb == Verb::kDrained) return 0;
+    if (verb == Verb::kGetSockets || verb == Verb::kGetJournal || verb == Verb::kDrained) return 0;
     if (verb == Verb::kReady) return Ready();
     if (verb == Verb::kList) return List(p);
     if (verb == Verb::kMount || verb == Verb::kMountTmpfs) return Mount(p);
@@ -235,25 +224,22 @@ class Keeper {
 
   int Ready() {
     watchdog_deadline_ = 0;
-    return ListenFor(options_.registration_socket, &registration_);
+    return ListenAt(options_.registration_socket, SOCK_STREAM, 0, &registration_);
   }
 
+  // With the private mount behind what agents get.
   int List(Packet& p) const {
-    std::uint64_t left = p.message.numbers[0];
-    const Volume* v = volumes_;
-    for (; v != nullptr && left > 0; --left) v = v->next;
-    if (v != nullptr) Describe(*v, p);
-    return v != nullptr ? 0 : ENOENT;
-  }
-
-  static void Describe(const Volume& v, Packet& p) {
     Message& m = p.message;
-    m.ids = v.ids;
-    m.flags = v.files.flags | (v.rotator != 0 ? kRotating : 0);
-    m.numbers[0] = v.generation;
-    m.numbers[1] = v.Device();
-    m.numbers[3] = v.rotated;
-    p = {m, {&v.files.device, &v.state}};
+    const Volume* v = volumes_;
+    for (std::uint64_t i = 0; v != nullptr && i < m.numbers[0]; ++i) v = v->next;
+    if (v == nullptr) return ENOENT;
+    m.ids = v->ids;
+    m.flags = v->files.flags | (v->rotator != 0 ? kRotating : 0);
+    m.numbers[0] = v->generation;
+    m.numbers[1] = v->Device();
+    m.numbers[3] = v->rotated;
+    p = {m, {&v->files.device, &v->state, &v->files.mount}};
+    return 0;
   }
 
   int Mount(Packet& p) {
@@ -272,13 +258,13 @@ class Keeper {
     const bool there = existed && MountedDevice(folder.Get()) == v->Device();
     if (!there && v->rotator != 0) return EBUSY;
     if (!existed) v->files = FileSystem();
-    const int error = there ? 0 : keeper::Mount(folder.Get(), m, &v->files);
-    if (error != 0 && added) Remove(v);
-    if (error != 0) return error;
+    const int error = there ? 0 : MountAt(folder.Get(), m, &v->files);
+    if (error != 0 && !existed) v->files = FileSystem();
     m.flags = v->files.flags | (existed ? kExisted : 0);
     m.numbers[1] = v->Device();
     p.fds[0] = &v->files.device;
-    return 0;
+    if (error != 0 && added) Remove(v);
+    return error;
   }
 
   int Unmount(const Ids& ids) {
@@ -298,10 +284,10 @@ class Keeper {
   }
 
   static int Chown(const Volume& v, const Message& m) {
-    const auto uid = static_cast<uid_t>(m.numbers[0]);
-    const auto gid = static_cast<gid_t>(m.numbers[1]);
     if (!v.IsTmpfs()) return EINVAL;
     const UniqueFd file = OpenBeneath(v.files.mount.Get(), m.text, 0);
+    const auto uid = static_cast<uid_t>(m.numbers[0]);
+    const auto gid = static_cast<gid_t>(m.numbers[1]);
     return file && fchownat(file.Get(), "", uid, gid, AT_EMPTY_PATH) == 0 ? 0 : errno;
   }
 
@@ -320,31 +306,28 @@ class Keeper {
 
   int Rotate(Volume& v, const Message& m) {
     if (v.IsTmpfs() || m.numbers[1] == 0) return EINVAL;
-    if (v.rotator != 0 ? v.rotates_to != m.numbers[1] : rotations_ == kMaxRotations) return EBUSY;
-    if (v.rotator == 0) {
+    const bool joins = v.rotator != 0 && v.rotation.numbers[1] == m.numbers[1];
+    if (!joins && (v.rotator != 0 || rotations_ == kMaxRotations)) return EBUSY;
+    if (!joins) {
       const pid_t child = StartRotation(v.files.mount.Get(), m.numbers[0], m.numbers[1]);
       if (child < 0) return errno;
-      ++rotations_;
       v.rotator = child;
-      v.rotates_to = m.numbers[1];
+      ++rotations_;
     }
-    v.waiting = m.sequence;
+    v.rotation = m;
     return kNoReply;
   }
 
   void FinishRotations() {
-    int status = 0;
-    for (pid_t child = 0; rotations_ > 0 && (child = waitpid(-1, &status, WNOHANG)) > 0;) {
-      for (Volume* v = volumes_; v != nullptr; v = v->next) {
-        if (v->rotator != child) continue;
-        Packet p = {NewMessage(Verb::kRotate), {}};
-        p.message.sequence = v->waiting;
-        status = WIFEXITED(status) ? WEXITSTATUS(status) : ECANCELED;
-        if (v->waiting != 0) Answer(agent_.Get(), p, status);
-        if (status == 0) v->rotated = v->rotates_to;
-        v->rotator = 0;
-        --rotations_;
-      }
+    for (Volume* v = volumes_; v != nullptr; v = v->next) {
+      int status = 0;
+      if (v->rotator == 0 || waitpid(v->rotator, &status, WNOHANG) != v->rotator) continue;
+      status = WIFEXITED(status) ? WEXITSTATUS(status) : ECANCELED;
+      if (status == 0) v->rotated = v->rotation.numbers[1];
+      v->rotator = 0;
+      --rotations_;
+      Packet p = {v->rotation, {}};
+      if (p.message.sequence != 0) Answer(agent_.Get(), p, status);
     }
   }
 

@@ -1,11 +1,7 @@
 #include <getopt.h>
 #include <libgen.h>
 #include <linux/capability.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-
-#include <climits>
-#include <cstdio>
 
 #include "fuse/keeper/keeper.h"
 
@@ -20,16 +16,12 @@ constexpr const char kUsage[] =
     "  --watchdog SECONDS          abort volumes that nobody serves for so long (default 60)\n"
     "Takes over from an esc-keeper that listens at --socket already.\n";
 
+constexpr int kValue = required_argument;
 constexpr option kFlags[] = {
-    {"socket", required_argument, nullptr, 's'},
-    {"kubelet-dir", required_argument, nullptr, 'k'},
-    {"csi-socket", required_argument, nullptr, 'c'},
-    {"registration-socket", required_argument, nullptr, 'r'},
-    {"agent-uid", required_argument, nullptr, 'u'},
-    {"watchdog", required_argument, nullptr, 'w'},
-    {"help", no_argument, nullptr, 'h'},
-    {},
-};
+    {"socket", kValue, nullptr, 's'},     {"kubelet-dir", kValue, nullptr, 'k'},
+    {"csi-socket", kValue, nullptr, 'c'}, {"registration-socket", kValue, nullptr, 'r'},
+    {"agent-uid", kValue, nullptr, 'u'},  {"watchdog", kValue, nullptr, 'w'},
+    {"help", no_argument, nullptr, 'h'},  {}};
 
 // Whether there is all that is needed.
 bool ParseFlags(int argc, char** argv, Options* options) {
@@ -42,38 +34,36 @@ bool ParseFlags(int argc, char** argv, Options* options) {
     if (flag == 'k') options->kubelet_dir = optarg;
     if (flag == 'c') options->csi_socket = optarg;
     if (flag == 'r') options->registration_socket = optarg;
-    if (flag == 'u') valid = valid && sscanf(optarg, "%u%c", &uid, &rest) == 1;
-    if (flag == 'w') valid = valid && sscanf(optarg, "%u%c", &watchdog, &rest) == 1;
-    if (flag == 'h') exit(fputs(kUsage, stdout) < 0 ? 1 : 0);
-    if (flag == '?') valid = false;
+    if (flag == 'u') valid = sscanf(optarg, "%u%c", &uid, &rest) == 1 && valid;
+    if (flag == 'w') valid = sscanf(optarg, "%u%c", &watchdog, &rest) == 1 && valid;
+    if (flag == 'h') exit(fputs(kUsage, stdout) < 0);
+    if (flag == '?') return false;
   }
-  if (!valid || optind != argc || options->socket == nullptr || options->kubelet_dir == nullptr)
-    return false;
+  if (options->socket == nullptr || options->kubelet_dir == nullptr || optind != argc) return false;
   char folder[PATH_MAX];
   snprintf(folder, sizeof folder, "%s", options->socket);
   struct stat found = {};
   if (uid == UINT_MAX && stat(dirname(folder), &found) == 0) uid = found.st_uid;
   options->agent_uid = uid;
   options->watchdog_ms = watchdog * 1000L;
-  return true;
+  return valid;
 }
 
 // What a container may lack the right to do is not missed. There is no seccomp filter: what this
 // program is for (mount, fsopen, move_mount, ...) is what one would want to take away.
 void Harden() {
-  constexpr std::uint64_t kKept =
-      1ULL << CAP_CHOWN | 1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_KILL | 1ULL << CAP_SYS_ADMIN;
   const rlimit no_core = {0, 0};
   const rlimit files = {kMaxDescriptors, kMaxDescriptors};
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   setrlimit(RLIMIT_CORE, &no_core);
-  if (setrlimit(RLIMIT_NOFILE, &files) != 0) Log("cannot raise the number of files", "", errno);
+  if (setrlimit(RLIMIT_NOFILE, &files) != 0) Log("has few descriptors", "", errno);
+  constexpr std::uint32_t kKept =
+      1U << CAP_CHOWN | 1U << CAP_DAC_OVERRIDE | 1U << CAP_KILL | 1U << CAP_SYS_ADMIN;
   for (int i = 0; i <= CAP_LAST_CAP; ++i) {
-    if ((kKept >> i & 1) == 0) prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
+    if (i >= 32 || (kKept >> i & 1) == 0) prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
   }
   __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-  const auto kept = static_cast<std::uint32_t>(kKept);
-  __user_cap_data_struct data[2] = {{kept, kept, 0}, {0, 0, 0}};
+  __user_cap_data_struct data[2] = {{kKept, kKept, 0}, {0, 0, 0}};
   if (syscall(SYS_capset, &header, data) != 0) Log("cannot drop capabilities", "", errno);
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
@@ -84,14 +74,11 @@ void Harden() {
 int main(int argc, char** argv) {
   using namespace escagent::keeper;
   Options options;
-  if (!ParseFlags(argc, argv, &options)) {
-    fputs(kUsage, stderr);
-    return 2;
-  }
+  if (!ParseFlags(argc, argv, &options)) return fputs(kUsage, stderr), 2;
   Harden();
   Keeper keeper(options);
   const int error = keeper.Start();
   Log(error == 0 ? "keeper serves" : "cannot start", "", error);
   if (error == 0) keeper.Run();
-  _exit(error != 0 ? 1 : 0);  // without closing descriptors one by one: others have them, too
+  _exit(error != 0);  // without closing descriptors one by one: others have them, too
 }

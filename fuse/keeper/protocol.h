@@ -1,15 +1,26 @@
 #pragma once
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cerrno>
 #include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <utility>
+
+#include "base/unique_fd.h"
 
 namespace escagent::keeper {
 
-// The messages between esc-keeper and an agent, or a new esc-keeper: SOCK_SEQPACKET, every message
-// is one Message. A request gets one reply, with its verb and sequence (not 0) and status: 0 or an
+// The messages between esc-keeper and an agent, or a new esc-keeper: each a Message in a packet of
+// SOCK_SEQPACKET. A request gets one reply, with its verb and sequence (not 0) and status: 0 or an
 // errno. Who sends something else gets EPROTO and is cut off. What a verb does not name is ignored.
-//
-// Replies have descriptors (SCM_RIGHTS); flag kFd << i says that the i-th of those named is there.
-// Requests have none: an unknown file may not even be closed without waiting for its server.
+// Replies may have descriptors; flag kFd << i says that the i-th of those named is there.
 inline constexpr std::uint32_t kMagic = 0x6b637365;  // "esck"
 inline constexpr std::uint16_t kVersion = 2;
 inline constexpr unsigned kMaxFds = 4;
@@ -27,13 +38,13 @@ enum class Verb : std::uint16_t {
   kHello = 1,
   kGetSockets = 2,  // -> fds {listening CSI socket, registration socket (from kReady on)}
   kGetJournal = 3,  // -> fds {memfd of kJournalSlots * kJournalSlotSize bytes}
-  // numbers {index} -> ids, numbers {generation of the state, st_dev or 0, -, generation of the
-  // last
-  // kRotate that was done}, kTmpfs, kNoSwap, kRotating, fds {as of kMount, state}. ENOENT: no more.
+  // numbers {index} -> ids, numbers {generation of the state, st_dev, -, new generation of the last
+  // kRotate done}, kTmpfs, kNoSwap, kRotating, fds {as of kMount, state}. ENOENT: there are no
+  // more.
   kList = 4,
   // ids, numbers {permission bits of the root}, text SELinux context, kFresh -> numbers {-,
   // st_dev},
-  // kExisted, fds {/dev/fuse}. Stacks a read-only mount on the target, unless that is there: of the
+  // kExisted, fds {/dev/fuse}. Stacks a read-only mount on the target, unless it is there: of the
   // volume's connection, or a new one. EBUSY: it rotates.
   kMount = 5,
   // The same with numbers {permission bits, size limit, uid, gid} -> kNoSwap, fds {writable root}.
@@ -44,8 +55,7 @@ enum class Verb : std::uint16_t {
   // volume, numbers {old generation or 0, new}. See StartRotation; the reply comes when it is done.
   // Meanwhile the same request takes its reply over, another gets EBUSY.
   kRotate = 10,
-  // ids. Also of no volume. EBUSY: a mount of somebody else is left; EAGAIN: a rotation is being
-  // killed, ask again.
+  // ids, also of no volume. EBUSY: somebody else's mount is left; EAGAIN: it rotates, ask again.
   kUnmount = 11,
   kProbe = 12,    // ids -> numbers {-, st_dev of what is mounted at the target, or 0}
   kReady = 13,    // the agent serves: stops the watchdog
@@ -60,7 +70,6 @@ enum class Verb : std::uint16_t {
 
 // Message::flags.
 inline constexpr std::uint32_t kFd = 1U << 0;
-inline constexpr std::uint32_t kAllFds = 0xf;
 inline constexpr std::uint32_t kTmpfs = 1U << 4;
 inline constexpr std::uint32_t kNoSwap = 1U << 5;
 inline constexpr std::uint32_t kRotating = 1U << 6;
@@ -88,5 +97,124 @@ struct Message {
   char text[256];
 };
 static_assert(sizeof(Message) == 728 && alignof(Message) == 8, "no padding, the same everywhere");
+
+// What follows is of both ends. A function that returns a UniqueFd returns none, with errno set,
+// when it fails.
+
+// A message and the descriptors that are sent with it, which are borrowed.
+struct Packet {
+  Message message = {};
+  const UniqueFd* fds[kMaxFds] = {};
+};
+
+inline Message NewMessage(Verb verb) {
+  return {kMagic, kVersion, static_cast<std::uint16_t>(verb), 0, 0, 0, {}, {}, {}};
+}
+
+// 0 or an errno.
+inline int Send(int socket, const Packet& packet, int flags) {
+  Message m = packet.message;
+  m.flags &= ~((kFd << kMaxFds) - 1);
+  iovec part = {&m, sizeof m};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxFds)] = {};
+  msghdr header = {nullptr, 0, &part, 1, control, sizeof control, 0};
+  cmsghdr* const c = CMSG_FIRSTHDR(&header);
+  unsigned count = 0;
+  for (unsigned slot = 0; slot < kMaxFds; ++slot) {
+    if (packet.fds[slot] == nullptr || !*packet.fds[slot]) continue;
+    const int fd = packet.fds[slot]->Get();
+    memcpy(CMSG_DATA(c) + sizeof fd * count++, &fd, sizeof fd);
+    m.flags |= kFd << slot;
+  }
+  *c = {CMSG_LEN(sizeof(int) * count), SOL_SOCKET, SCM_RIGHTS};
+  header.msg_controllen = count != 0 ? CMSG_SPACE(sizeof(int) * count) : 0;
+  return sendmsg(socket, &header, flags | MSG_NOSIGNAL) < 0 ? errno : 0;
+}
+
+// One message. `fds`: room for kMaxFds descriptors, or nullptr when none are accepted. 0, EAGAIN
+// when there is none, ECONNRESET at the end, EPROTO for what is none.
+inline int Receive(int socket, Message* message, UniqueFd* fds, int flags) {
+  iovec part = {message, sizeof *message};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxFds)];
+  msghdr header = {nullptr, 0, &part, 1, control, fds != nullptr ? sizeof control : 0, 0};
+  const ssize_t size = recvmsg(socket, &header, flags | MSG_CMSG_CLOEXEC);
+  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return EAGAIN;
+  // An empty packet looks like the end of the connection, and may be treated so.
+  if (size <= 0) return ECONNRESET;
+  const Message& m = *message;
+  const cmsghdr* const c = CMSG_FIRSTHDR(&header);
+  const unsigned long count = c != nullptr ? (c->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
+  for (unsigned i = 0, slot = 0; i < count && slot < kMaxFds; ++slot) {
+    if ((m.flags & (kFd << slot)) == 0) continue;
+    int fd = -1;
+    memcpy(&fd, CMSG_DATA(c) + sizeof fd * i++, sizeof fd);
+    fds[slot].Reset(fd);
+  }
+  const auto ends = [](const auto& text) { return text[sizeof text - 1] == 0; };
+  const bool whole = size == sizeof m && (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
+  const bool shaped = m.magic == kMagic && m.version == kVersion && ends(m.ids.volume) &&
+                      ends(m.ids.pod_uid) && ends(m.ids.volume_name) && ends(m.text);
+  return whole && shaped ? 0 : EPROTO;
+}
+
+// Whether it is a string of [A-Za-z0-9._-] and neither "", "." nor "..".
+inline bool IsName(const char* text) {
+  const char* const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+  const bool dots = strcmp(text, ".") == 0 || strcmp(text, "..") == 0;
+  return text[0] != 0 && text[strspn(text, allowed)] == 0 && !dots;
+}
+
+inline UniqueFd NewSocket(const char* path, int type, sockaddr_un* address) {
+  address->sun_family = AF_UNIX;
+  snprintf(address->sun_path, sizeof address->sun_path, "%s", path);
+  errno = ENAMETOOLONG;
+  const bool fits = strcmp(address->sun_path, path) == 0;
+  return UniqueFd(fits ? socket(AF_UNIX, type | SOCK_CLOEXEC, 0) : -1);
+}
+
+inline UniqueFd ConnectTo(const char* path) {
+  sockaddr_un address = {};
+  UniqueFd fd = NewSocket(path, SOCK_SEQPACKET, &address);
+  auto* const any = reinterpret_cast<sockaddr*>(&address);
+  return connect(fd.Get(), any, sizeof address) == 0 ? std::move(fd) : UniqueFd();
+}
+
+// Listens at `path`, in place of what was there, so that only `owner` and root can connect. 0 or an
+// errno; nothing happens without a path, or when there is a listener.
+inline int ListenAt(const char* path, int type, uid_t owner, UniqueFd* listener) {
+  if (*listener || path == nullptr) return 0;
+  sockaddr_un address = {};
+  UniqueFd fd = NewSocket(path, type, &address);
+  unlink(path);
+  fchmod(fd.Get(), 0600);  // which bind gives to the file
+  if (bind(fd.Get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return errno;
+  // The folder may be the owner's, who must not be given another file by a link in place of it.
+  const UniqueFd file(open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat found = {};
+  const bool ours =
+      fstat(file.Get(), &found) == 0 && S_ISSOCK(found.st_mode) && found.st_nlink == 1;
+  if (!ours || fchownat(file.Get(), "", owner, static_cast<gid_t>(-1), AT_EMPTY_PATH) != 0 ||
+      listen(fd.Get(), SOMAXCONN) != 0) {
+    return errno;
+  }
+  *listener = std::move(fd);
+  return 0;
+}
+
+// uid -1: unknown.
+inline ucred PeerOf(int socket) {
+  ucred peer = {.pid = 0, .uid = static_cast<uid_t>(-1), .gid = 0};
+  socklen_t size = sizeof peer;
+  getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+  return peer;
+}
+
+// One that can be sealed.
+inline UniqueFd NewMemfd() {
+  constexpr unsigned kNoExec = 8;  // MFD_NOEXEC_SEAL of Linux 6.3
+  UniqueFd fd(memfd_create("esc-agent", MFD_CLOEXEC | MFD_ALLOW_SEALING | kNoExec));
+  if (!fd) fd.Reset(memfd_create("esc-agent", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  return fd;
+}
 
 }  // namespace escagent::keeper

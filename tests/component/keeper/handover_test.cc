@@ -227,7 +227,7 @@ TEST_F(Handover, TheOldKeeperGoesOnWhenTheNewOneDiesInTheMiddle) {
     ASSERT_EQ(Ask(taker, NewMessage(Verb::kTakeover)), 0);
     if (step > 0) {
       Message volume = {};
-      EXPECT_EQ(Receive(taker.Get(), &volume, nullptr, 0), Arrival::kMalformed) << "descriptors";
+      EXPECT_EQ(Receive(taker.Get(), &volume, nullptr, 0), EPROTO) << "descriptors";
     }
     if (step > 1) {
       EXPECT_EQ(Send(taker.Get(), {NewMessage(Verb::kDrained), {}}, 0), 0) << "nothing it knows";
@@ -265,7 +265,8 @@ TEST_F(Handover, ANewKeeperTakesNothingFromAnotherUser) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (chmod(folder_.c_str(), 0777) != 0 || setgid(65534) != 0 || setuid(65534) != 0) _exit(1);
     unlink(SocketPath().c_str());
-    const UniqueFd fake = ListenAt(SocketPath().c_str(), SOCK_SEQPACKET, 65534);
+    UniqueFd fake;
+    if (ListenAt(SocketPath().c_str(), SOCK_SEQPACKET, 65534, &fake) != 0) _exit(2);
     testing::WriteAll(folder_ + "/fake", "x");
     while (true) pause();
   }
@@ -320,6 +321,24 @@ TEST_F(Handover, TheWatchdogAbortsItsOwnConnectionsOnly) {
   const RawFuse repaired(std::move(again->device), "value");
   EXPECT_EQ(ReadOrErrno(MountOf(target) + "/key"), "value");
   ASSERT_TRUE(agent->Unmount(target));
+}
+
+// Agents connect to the new keeper or are watched for.
+TEST_F(Handover, TheWatchdogCountsFromATakeoverOn) {
+  StartKeeper();
+  const Target target = NewTarget("pod-1");
+  auto agent = NewAgent();
+  ASSERT_TRUE(agent->Ready());
+  ASSERT_TRUE(agent->Mount(target, 0755, ""));
+  const auto start = std::chrono::steady_clock::now();
+  ReplaceKeeper({"--watchdog", "1"});
+  const std::string answer = ReadOrErrno(MountOf(target) + "/key");
+  EXPECT_TRUE(answer == "errno " + std::to_string(ECONNABORTED) ||
+              answer == "errno " + std::to_string(ENOTCONN))
+      << answer;
+  EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
+  agent = NewAgent();
+  EXPECT_TRUE((*agent->ListVolumes())[0].aborted);
 }
 
 TEST_F(Handover, AReadyAgentKeepsTheWatchdogQuiet) {

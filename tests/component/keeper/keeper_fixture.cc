@@ -105,9 +105,9 @@ void KeeperTest::StartKeeper(const std::vector<std::string>& flags) {
   ASSERT_TRUE(keeper_->WaitForOutput("keeper serves", kDeadline)) << keeper_->Err();
 }
 
-void KeeperTest::ReplaceKeeper() {
+void KeeperTest::ReplaceKeeper(const std::vector<std::string>& flags) {
   const std::unique_ptr<testing::Process> old = std::move(keeper_);
-  StartKeeper();
+  StartKeeper(flags);
   EXPECT_EQ(old->Wait(kDeadline), 0) << old->Err();
 }
 
@@ -139,7 +139,7 @@ int KeeperTest::Ask(const UniqueFd& connection, const Message& message, const Un
   if (Send(connection.Get(), {message, {fd}}, 0) != 0) return -1;
   Message in = {};
   std::array<UniqueFd, kMaxFds> fds;
-  if (Receive(connection.Get(), &in, fds.data(), 0) != Arrival::kMessage) return -1;
+  if (Receive(connection.Get(), &in, fds.data(), 0) != 0) return -1;
   if (reply != nullptr) *reply = in;
   return in.status;
 }

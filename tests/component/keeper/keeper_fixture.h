@@ -10,7 +10,7 @@
 
 #include "base/unique_fd.h"
 #include "fuse/keeper/client.h"
-#include "fuse/keeper/wire.h"
+#include "fuse/keeper/protocol.h"
 #include "tests/component/keeper/raw_fuse.h"
 #include "tests/system/process.h"
 
@@ -36,7 +36,7 @@ class KeeperTest : public ::testing::Test {
 
   void StartKeeper(const std::vector<std::string>& flags = {});
   // A new one in place of keeper_, which ends by itself. Agents must connect anew.
-  void ReplaceKeeper();
+  void ReplaceKeeper(const std::vector<std::string>& flags = {});
   std::unique_ptr<KeeperClient> NewAgent(KeeperClient::Callbacks callbacks = {}) const;
   // Without the client: nobody until it says what the test wants.
   UniqueFd RawConnection() const { return ConnectTo(SocketPath().c_str()); }

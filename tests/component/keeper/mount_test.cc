@@ -52,6 +52,21 @@ TEST_F(KeeperMount, ShowsAReadOnlyMountThatTheAgentServes) {
       << options;
 }
 
+TEST_F(KeeperMount, SaysHowToUseIt) {
+  const std::string program = "/proc/" + std::to_string(keeper_->pid()) + "/exe";
+  const auto run = [&](std::vector<std::string> flags) {
+    flags.insert(flags.begin(), program);
+    testing::Process process(flags, {}, Folder() + "/usage");
+    const int code = process.Wait(kDeadline);
+    return std::to_string(code) + (process.Out() + process.Err()).substr(0, 10);
+  };
+  EXPECT_EQ(run({"--help"}), "0esc-keeper");
+  EXPECT_EQ(run({"--socket", "/x"}), "2esc-keeper");
+  EXPECT_EQ(run({"--socket=/x", "--kubelet-dir=/y", "z"}), "2esc-keeper");
+  EXPECT_EQ(run({"--socket=/x", "--kubelet-dir=/y", "--agent-uid=joe"}), "2esc-keeper");
+  EXPECT_EQ(run({"--socket=/x", "--kubelet-dir=/absent"}).substr(0, 1), "1");
+}
+
 TEST_F(KeeperMount, UnmountsWithNobodyServing) {
   const Target target = NewTarget("pod-1");
   auto mounted = agent_->Mount(target, 0755, "");
