@@ -92,12 +92,26 @@ Result<std::vector<RestoredVolume>> KeptMounter::Restore() {
                {{log_key::kVolume, target.volume}, {log_key::kError, status.error()}});
     ESC_RETURN_IF_ERROR(client->Unmount(target));
   }
+  for (const auto& [id, connection] : inherited) SettleWhatWasMade(connection);
   AnswerWhatWasRead(inherited, client->PredecessorDied());
   for (auto& [id, connection] : inherited) {
     ESC_ASSIGN_OR_RETURN(RestoredVolume volume, Serve(std::move(connection)));
     restored.push_back(std::move(volume));
   }
   return restored;
+}
+
+// Before anybody is answered: where a file is mounted by itself (subPath), the predecessor may have
+// shown the rotation already.
+void KeptMounter::SettleWhatWasMade(const Inherited& inherited) const {
+  if (!inherited.rotation_was_made) return;
+  SecretTree& tree = inherited.session->Tree();
+  tree.FinishRotation();
+  const auto age = system_clock::now() - tree.Current()->CreatedAt();
+  // As FuseVolume does, which gives the older generation up when the grace is over.
+  if (inherited.session->Cache() != CacheProfile::kFull || age >= options_.serving.grace) {
+    inherited.session->Settle(tree.CurrentNumber());
+  }
 }
 
 void KeptMounter::AnswerWhatWasRead(const std::map<EventLoop::SessionId, Inherited>& inherited,
@@ -154,11 +168,12 @@ Result<KeptMounter::Inherited> KeptMounter::Inherit(keeper::KeptVolume kept) con
 
 Result<RestoredVolume> KeptMounter::Serve(Inherited inherited) {
   ESC_ASSIGN_OR_RETURN(const KeptState state, KeptState::Decode(inherited.metadata));
-  ESC_RETURN_IF_ERROR(Add(inherited.session, inherited.id));
-  auto volume = std::make_unique<FuseVolume>(threads_, std::move(inherited.session), inherited.id,
+  auto volume = std::make_unique<FuseVolume>(threads_, inherited.session, inherited.id,
                                              inherited.target.volume,
                                              HostOf(inherited.target, inherited.metadata));
+  // First: nobody may see less than the predecessor has shown.
   volume->FinishInherited(inherited.rotation_was_made);
+  ESC_RETURN_IF_ERROR(Add(std::move(inherited.session), inherited.id));
   return RestoredVolume{.metadata = state.metadata, .volume = std::move(volume)};
 }
 
@@ -180,7 +195,8 @@ Status KeptMounter::Reconnected() {
 
 Result<std::unique_ptr<MountedVolume>> KeptMounter::Mount(const MountOptions& options,
                                                           const VolumeSpec& spec) {
-  ESC_ASSIGN_OR_RETURN(const keeper::Target target, TargetOf(options.volume_id, options.mountpoint));
+  ESC_ASSIGN_OR_RETURN(const keeper::Target target,
+                       TargetOf(options.volume_id, options.mountpoint));
   Result<std::unique_ptr<MountedVolume>> volume = options.backend == Backend::kTmpfs
                                                       ? MountTmpfs(target, options, spec)
                                                       : MountFuse(target, options, spec);
@@ -200,9 +216,9 @@ Result<std::unique_ptr<MountedVolume>> KeptMounter::MountFuse(const keeper::Targ
   const std::shared_ptr<keeper::KeeperClient> client = link_.Client();
   ESC_ASSIGN_OR_RETURN(keeper::MountedDevice mounted,
                        client->Mount(target, spec.folder_mode, options.selinux_context, true));
-  ESC_ASSIGN_OR_RETURN(std::shared_ptr<Session> session,
-                       Session::Start(std::move(mounted.device), std::move(tree), options.cache,
-                                      kInitTimeout));
+  ESC_ASSIGN_OR_RETURN(
+      std::shared_ptr<Session> session,
+      Session::Start(std::move(mounted.device), std::move(tree), options.cache, kInitTimeout));
   const std::string metadata = KeptState::Of(options).Encode();
   ESC_RETURN_IF_ERROR(Keep(*client, target, *session, metadata));
   ESC_RETURN_IF_ERROR(Add(session, mounted.device_number));

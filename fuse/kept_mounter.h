@@ -56,6 +56,7 @@ class KeptMounter final : public Mounter {
   Result<keeper::Target> TargetOf(const std::string& volume_id, const std::string& path) const;
 
   Result<Inherited> Inherit(keeper::KeptVolume kept) const;
+  void SettleWhatWasMade(const Inherited& inherited) const;
   void AnswerWhatWasRead(const std::map<EventLoop::SessionId, Inherited>& inherited, bool resend);
   Result<RestoredVolume> Serve(Inherited inherited);
   Status Add(std::shared_ptr<Session> session, EventLoop::SessionId id);
