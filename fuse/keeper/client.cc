@@ -62,8 +62,9 @@ Result<Message> VolumeRequest(Verb verb, const Target& target) {
   }
   for (const char* const name : {ids.volume, ids.pod_uid, ids.volume_name}) {
     if (*name != '\0' && !IsName(name)) {
-      return InvalidArgument("volume \"" + target.volume +
-                             "\": its names may only have letters, digits, '.', '_' and '-'");
+      return InvalidArgument(
+          "volume \"" + target.volume +
+          "\": its names may only have letters, digits, '_', '-' and, not first, '.'");
     }
   }
   return message;

@@ -25,7 +25,8 @@ namespace escagent::keeper {
 inline constexpr std::uint64_t kMaxStateSize = 64ULL << 20;
 
 // Where a volume is mounted: <kubelet-dir>/pods/<pod_uid>/volumes/kubernetes.io~csi/<volume_name>/
-// mount. `volume` is the CSI volume id. All of [A-Za-z0-9._-], as kubelet's are.
+// mount. `volume` is the CSI volume id. All of [A-Za-z0-9._-] and not
+// starting with a dot, as kubelet's are.
 struct Target {
   std::string volume;
   std::string pod_uid;

@@ -15,7 +15,7 @@ struct Options {
   const char* kubelet_dir = nullptr;
   const char* csi_socket = nullptr;           // may be none
   const char* registration_socket = nullptr;  // may be none
-  uid_t agent_uid = 0;
+  uid_t uid = 0;                              // the agents' user
   long watchdog_ms = 0;
 };
 
@@ -53,8 +53,7 @@ class Keeper {
       const bool sized = ftruncate(journal_.Get(), kJournalSlots * kJournalSlotSize) == 0;
       error = sized && fcntl(journal_.Get(), F_ADD_SEALS, kJournalSeals) == 0 ? 0 : errno;
     }
-    if (error == 0)
-      error = ListenAt(options_.socket, SOCK_SEQPACKET, options_.agent_uid, &listener_);
+    if (error == 0) error = ListenAt(options_.socket, SOCK_SEQPACKET, options_.uid, &listener_);
     return error == 0 ? ListenAt(options_.csi_socket, SOCK_STREAM, 0, &csi_) : error;
   }
 
@@ -106,7 +105,7 @@ class Keeper {
       if (error == 0) error = Receive(old_keeper, &m, fds, 0);
       return error == 0 ? m.status : error;
     };
-    if (const int error = ask(Verb::kTakeover)) return error;
+    if (ask(Verb::kTakeover) != 0) return EBUSY;  // or another guest has come
     csi_ = std::move(fds[0]);
     registration_ = std::move(fds[1]);
     listener_ = std::move(fds[2]);
@@ -148,7 +147,7 @@ class Keeper {
   void Accept() {
     UniqueFd socket(accept4(listener_.Get(), nullptr, nullptr, SOCK_CLOEXEC));
     const uid_t uid = PeerOf(socket.Get()).uid;
-    if (uid != 0 && uid != options_.agent_uid) return Log("refused a peer", "", EACCES);
+    if (uid != 0 && uid != options_.uid) return Log("refused a peer", "", EACCES);
     guest_ = std::move(socket);
   }
 
@@ -196,8 +195,7 @@ class Keeper {
     const pid_t process = PeerOf(agent_.Get()).pid;
     agent_process_.Reset(static_cast<int>(syscall(SYS_pidfd_open, process, 0)));
     agent_drained_ = false;
-    p.message.flags = predecessor_died_ ? kPredecessorDied : 0;
-    predecessor_died_ = false;
+    p.message.flags = std::exchange(predecessor_died_, false) ? kPredecessorDied : 0;
     return 0;
   }
 

@@ -44,7 +44,7 @@ bool ParseFlags(int argc, char** argv, Options* options) {
   snprintf(folder, sizeof folder, "%s", options->socket);
   struct stat found = {};
   if (uid == UINT_MAX && stat(dirname(folder), &found) == 0) uid = found.st_uid;
-  options->agent_uid = uid;
+  options->uid = uid;
   options->watchdog_ms = watchdog * 1000L;
   return valid;
 }

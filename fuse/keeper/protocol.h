@@ -77,7 +77,7 @@ inline constexpr std::uint32_t kExisted = 1U << 7;
 inline constexpr std::uint32_t kFresh = 1U << 8;
 inline constexpr std::uint32_t kPredecessorDied = 1U << 9;  // without kDrained
 
-// Of [A-Za-z0-9._-], not "." or "..". The target is
+// Each is IsName, below. The target is
 // <kubelet-dir>/pods/<pod_uid>/volumes/kubernetes.io~csi/<volume_name>/mount.
 struct Ids {
   char volume[96];
@@ -157,11 +157,10 @@ inline int Receive(int socket, Message* message, UniqueFd* fds, int flags) {
   return whole && shaped ? 0 : EPROTO;
 }
 
-// Whether it is a string of [A-Za-z0-9._-] and neither "", "." nor "..".
+// Whether it is of [A-Za-z0-9._-] and does not start with a dot.
 inline bool IsName(const char* text) {
   const char* const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-  const bool dots = strcmp(text, ".") == 0 || strcmp(text, "..") == 0;
-  return text[0] != 0 && text[strspn(text, allowed)] == 0 && !dots;
+  return text[0] != 0 && text[0] != '.' && text[strspn(text, allowed)] == 0;
 }
 
 inline UniqueFd NewSocket(const char* path, int type, sockaddr_un* address) {
@@ -183,20 +182,19 @@ inline UniqueFd ConnectTo(const char* path) {
 // errno; nothing happens without a path, or when there is a listener.
 inline int ListenAt(const char* path, int type, uid_t owner, UniqueFd* listener) {
   if (*listener || path == nullptr) return 0;
+  unlink(path);
   sockaddr_un address = {};
   UniqueFd fd = NewSocket(path, type, &address);
-  unlink(path);
-  fchmod(fd.Get(), 0600);  // which bind gives to the file
-  if (bind(fd.Get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return errno;
+  auto* const any = reinterpret_cast<sockaddr*>(&address);
+  // The file gets the mode that the socket has.
+  if (!fd || fchmod(fd.Get(), 0600) != 0 || bind(fd.Get(), any, sizeof address) != 0) return errno;
   // The folder may be the owner's, who must not be given another file by a link in place of it.
   const UniqueFd file(open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat found = {};
-  const bool ours =
-      fstat(file.Get(), &found) == 0 && S_ISSOCK(found.st_mode) && found.st_nlink == 1;
-  if (!ours || fchownat(file.Get(), "", owner, static_cast<gid_t>(-1), AT_EMPTY_PATH) != 0 ||
-      listen(fd.Get(), SOMAXCONN) != 0) {
-    return errno;
-  }
+  if (fstat(file.Get(), &found) != 0) return errno;
+  if (!S_ISSOCK(found.st_mode) || found.st_nlink != 1) return EPERM;
+  const int rc = fchownat(file.Get(), "", owner, static_cast<gid_t>(-1), AT_EMPTY_PATH);
+  if (rc != 0 || listen(fd.Get(), SOMAXCONN) != 0) return errno;
   *listener = std::move(fd);
   return 0;
 }

@@ -91,8 +91,9 @@ TEST_F(Wire, RefusesOtherShapes) {
 }
 
 TEST(Names, AreOnePlainComponent) {
-  for (const char* const good : {"a", "csi-0.1_B", "...", "..a", "-"}) EXPECT_TRUE(IsName(good));
-  for (const char* const bad : {"", ".", "..", "a/b", "/", "a b", "a\n", "\xc3\xa4", "a:b"}) {
+  for (const char* const good : {"a", "csi-0.1_B", "a..", "-"}) EXPECT_TRUE(IsName(good));
+  for (const char* const bad :
+       {"", ".", "..", ".a", "..a", "a/b", "/", "a b", "a\n", "\xc3\xa4", "a:b"}) {
     EXPECT_FALSE(IsName(bad)) << bad;
   }
 }
