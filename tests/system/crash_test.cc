@@ -1,0 +1,55 @@
+// The agent is killed with SIGKILL over and over, and the pods do not notice.
+
+#include <chrono>
+#include <csignal>
+
+#include "tests/system/storm.h"
+#include "tests/system/storm_value.h"
+
+namespace escagent::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+class CrashTest : public StormTest {};
+
+TEST_F(CrashTest, NoReadFailsWhileTheAgentCrashes200Times) {
+  constexpr int kCrashes = 200;
+  StartNode();
+  ASSERT_FALSE(HasFatalFailure());
+  StartReaders();
+  StartRotations();
+  const auto start = steady_clock::now();
+  CrashAgents(kCrashes, milliseconds(400));
+  EXPECT_LT(steady_clock::now() - start, seconds(60));
+  ExpectNothingFailed(kCrashes, "crashes of the agent");
+  EXPECT_GE(rotations_->Done(), kCrashes / 8) << "rotations hardly came through";
+}
+
+TEST_F(CrashTest, WithEscDownTheLastValuesAreThereAtOnce) {
+  constexpr int kCrashes = 50;
+  StartNode();
+  ASSERT_FALSE(HasFatalFailure());
+  StartReaders();
+  bed_.StopDevServer();
+  milliseconds slowest{0};
+  for (int i = 0; i < kCrashes && !HasFailure(); ++i) {
+    CrashAgents(1, milliseconds(300));
+    const auto start = steady_clock::now();
+    EXPECT_EQ(ReadCount(), count_);
+    slowest =
+        std::max(slowest, std::chrono::duration_cast<milliseconds>(steady_clock::now() - start));
+  }
+  // A new value arrives when ESC is back.
+  bed_.WriteEnvironment("acme/storm/dev", StormDefinition(++count_));
+  bed_.StartDevServer();
+  EXPECT_TRUE(WaitFor([this] { return readers_->WatchedCount() == count_; }, seconds(30)));
+  ExpectNothingFailed(kCrashes, "crashes of the agent while ESC was down");
+  std::printf("    after a start the first read took %ld ms at most\n",
+              static_cast<long>(slowest.count()));
+}
+
+}  // namespace
+}  // namespace escagent::testing
