@@ -97,8 +97,7 @@ class App::Impl {
         esc::Client::Options{.api_url = store.api_url, .token = store.token}, transport_, clock_);
   }
 
-  Status StartMounter(std::function<void()> on_drain,
-                      std::vector<fuse::RestoredVolume>& restored) {
+  Status StartMounter(std::function<void()> on_drain, std::vector<fuse::RestoredVolume>& restored) {
     if (options_.keeper_socket.empty()) {
       ESC_ASSIGN_OR_RETURN(mounter_, fuse::FuseMounter::Create({}));
       return {};
@@ -112,7 +111,7 @@ class App::Impl {
         auto kept,
         fuse::KeptMounter::Create({.kubelet_dir = options_.kubelet_dir, .serving = {}}, *link_));
     ESC_ASSIGN_OR_RETURN(restored, kept->Restore());
-    ESC_RETURN_IF_ERROR(link_->Client()->Ready());
+    ESC_RETURN_IF_ERROR(link_->Client()->Ready(/*just_started=*/true));
     kept_ = kept.get();
     mounter_ = std::move(kept);
     LogInfo("took over from esc-keeper",
@@ -127,7 +126,7 @@ class App::Impl {
       return;
     }
     Status status = kept_->Reconnected();
-    if (status) status = link_->Client()->Ready();
+    if (status) status = link_->Client()->Ready(/*just_started=*/false);
     if (status) status = AdoptSockets();
     if (!status) LogError("cannot use the new keeper", {{log_key::kError, status.error()}});
   }

@@ -358,8 +358,10 @@ Status KeeperClient::Unmount(const Target& target) {
   }
 }
 
-Status KeeperClient::Ready() {
-  ESC_RETURN_IF_ERROR(Call(NewMessage(Verb::kReady), "tell esc-keeper that the agent serves"));
+Status KeeperClient::Ready(bool just_started) {
+  Message request = NewMessage(Verb::kReady);
+  request.numbers[0] = just_started ? 1 : 0;
+  ESC_RETURN_IF_ERROR(Call(request, "tell esc-keeper that the agent serves"));
   return {};
 }
 

@@ -138,7 +138,9 @@ class KeeperClient {
   // of somebody else is left there.
   Status Unmount(const Target& target);
 
-  Status Ready();
+  // The agent serves what it was given. `just_started`: as nobody else can serve anything, a keeper
+  // without volumes removes mounts of earlier ones that kubelet does not know any more.
+  Status Ready(bool just_started);
   Status Drained();
 
   // A memfd with these bytes, sealed against everything.

@@ -44,11 +44,13 @@ class Keeper {
   int Start() {
     kubelet_dir_.Reset(open(options_.kubelet_dir, O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!kubelet_dir_) return errno;
-    signal(SIGCHLD, [](int) {});  // it ends a poll
+    signal(SIGCHLD, [](int) {});  // it ends a ppoll, and comes only there
+    sigset_t children = {};
+    sigaddset(&children, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &children, &signals_);
     watchdog_deadline_ = NowMs() + options_.watchdog_ms;
     int error = TakeOver();
     if (error == ENOENT) {
-      UnmountForgotten(kubelet_dir_.Get());
       journal_ = NewMemfd();
       const bool sized = ftruncate(journal_.Get(), kJournalSlots * kJournalSlotSize) == 0;
       error = sized && fcntl(journal_.Get(), F_ADD_SEALS, kJournalSeals) == 0 ? 0 : errno;
@@ -65,7 +67,7 @@ class Keeper {
       pollfd polled[] = {
           {agent_.Get(), POLLIN, 0}, {guest_.Get(), POLLIN, 0}, {listener_.Get(), POLLIN, 0}};
       const bool waits = drain_deadline_ != 0 || watchdog_deadline_ != 0 || rotations_ != 0;
-      poll(polled, 3, waits ? kTickMs : -1);
+      ppoll(polled, 3, waits ? &kTick : nullptr, &signals_);
       if (polled[0].revents != 0) Serve(agent_);
       if (polled[1].revents != 0) Serve(guest_);
       if (polled[2].revents != 0 && !handed_over_) Accept();
@@ -75,7 +77,7 @@ class Keeper {
  private:
   static constexpr int kNoReply = -1;  // it comes later
   static constexpr int kJournalSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-  static constexpr int kTickMs = 100;
+  static constexpr timespec kTick = {0, 100000000};
   static constexpr long kDrainMs = 2000;
   static constexpr long kBusyMs = 30000;
   static constexpr timeval kPatience = {10, 0};  // for one message of the other keeper
@@ -88,7 +90,7 @@ class Keeper {
 
   // The new keeper's side. ENOENT: there is no old one, or an agent in its place.
   int TakeOver() {
-    for (const long deadline = NowMs() + kBusyMs; true; poll(nullptr, 0, kTickMs)) {
+    for (const long deadline = NowMs() + kBusyMs; true; nanosleep(&kTick, nullptr)) {
       const UniqueFd old = ConnectTo(options_.socket);
       if (!old || PeerOf(old.Get()).uid != 0) return ENOENT;
       setsockopt(old.Get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
@@ -207,7 +209,7 @@ class Keeper {
     if (verb == Verb::kGetJournal) p = {m, {&journal_}};
     if (verb == Verb::kDrained) agent_drained_ = true;
     if (verb == Verb::kGetSockets || verb == Verb::kGetJournal || verb == Verb::kDrained) return 0;
-    if (verb == Verb::kReady) return Ready();
+    if (verb == Verb::kReady) return Ready(m.numbers[0] != 0);
     if (verb == Verb::kList) return List(p);
     if (verb == Verb::kMount || verb == Verb::kMountTmpfs) return Mount(p);
     if (verb == Verb::kUnmount) return Unmount(m.ids);
@@ -220,8 +222,9 @@ class Keeper {
     return EPROTO;
   }
 
-  int Ready() {
+  int Ready(bool agent_is_new) {
     watchdog_deadline_ = 0;
+    if (agent_is_new && volumes_ == nullptr) UnmountForgotten(kubelet_dir_.Get());
     return ListenAt(options_.registration_socket, SOCK_STREAM, 0, &registration_);
   }
 
@@ -277,8 +280,9 @@ class Keeper {
 
   int Probe(Message& m) const {
     const UniqueFd folder = OpenVolumeFolder(kubelet_dir_.Get(), m.ids);
+    const int error = folder || errno == ENOENT ? 0 : errno;
     m.numbers[1] = MountedDevice(folder.Get());
-    return folder || errno == ENOENT ? 0 : errno;
+    return error;
   }
 
   static int Chown(const Volume& v, const Message& m) {
@@ -375,6 +379,7 @@ class Keeper {
   }
 
   const Options options_;
+  sigset_t signals_ = {};  // as they were at the start
   UniqueFd kubelet_dir_;
   UniqueFd listener_;
   UniqueFd csi_;

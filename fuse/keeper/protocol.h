@@ -57,8 +57,9 @@ enum class Verb : std::uint16_t {
   kRotate = 10,
   // ids, also of no volume. EBUSY: somebody else's mount is left; EAGAIN: it rotates, ask again.
   kUnmount = 11,
-  kProbe = 12,    // ids -> numbers {-, st_dev of what is mounted at the target, or 0}
-  kReady = 13,    // the agent serves: stops the watchdog
+  kProbe = 12,  // ids -> numbers {-, st_dev of what is mounted at the target, or 0}
+  // numbers {1: just started}: stops the watchdog. 1, and no volumes: what kubelet forgot is dead.
+  kReady = 13,
   kDrained = 14,  // the agent has answered all that it read: its end is no crash
   kDrain = 32,    // from the keeper, sequence 0: finish, say kDrained, and disconnect
   // A new keeper (uid 0) -> numbers {volumes}, kPredecessorDied, fds {as of kGetSockets, listening

@@ -141,7 +141,7 @@ TEST_F(Handover, TheSocketsWaitForAnAgent) {
   EXPECT_EQ(csi.st_mode & 07777, 0600U);
   auto agent = NewAgent();
   EXPECT_FALSE(agent->GetSockets()->registration);
-  ASSERT_TRUE(agent->Ready());
+  ASSERT_TRUE(agent->Ready(true));
   EXPECT_TRUE(std::filesystem::exists(RegistrationPath()));
   agent.reset();
   EXPECT_TRUE(ConnectStream(RegistrationPath())) << "kept while there is no agent";
@@ -165,7 +165,7 @@ TEST_F(Handover, ANewKeeperTakesEverythingWhileReadersRun) {
     return NewAgent({.on_drain = nullptr, .on_disconnected = [&] { ++told; }});
   };
   auto agent = connect();
-  ASSERT_TRUE(agent->Ready());
+  ASSERT_TRUE(agent->Ready(true));
   const Target memory = NewTarget("pod-2");
   const Target target = NewTarget("pod-1");
   ASSERT_TRUE(agent->MountTmpfs(memory, 0755, 1U << 20, 0, 0, ""));
@@ -293,7 +293,7 @@ TEST_F(Handover, TheWatchdogAbortsItsOwnConnectionsOnly) {
   const RawFuse server(std::move(alive->device), "foreign");
 
   auto agent = NewAgent();
-  ASSERT_TRUE(agent->Ready());
+  ASSERT_TRUE(agent->Ready(true));
   const auto mounted = agent->Mount(target, 0755, "");
   ASSERT_TRUE(mounted);
   {
@@ -328,7 +328,7 @@ TEST_F(Handover, TheWatchdogCountsFromATakeoverOn) {
   StartKeeper();
   const Target target = NewTarget("pod-1");
   auto agent = NewAgent();
-  ASSERT_TRUE(agent->Ready());
+  ASSERT_TRUE(agent->Ready(true));
   ASSERT_TRUE(agent->Mount(target, 0755, ""));
   const auto start = std::chrono::steady_clock::now();
   ReplaceKeeper({"--watchdog", "1"});
@@ -344,7 +344,7 @@ TEST_F(Handover, TheWatchdogCountsFromATakeoverOn) {
 TEST_F(Handover, AReadyAgentKeepsTheWatchdogQuiet) {
   StartKeeper({"--watchdog", "1"});
   const auto agent = NewAgent();
-  ASSERT_TRUE(agent->Ready());
+  ASSERT_TRUE(agent->Ready(true));
   ASSERT_TRUE(agent->Mount(NewTarget("pod-1"), 0755, ""));
   EXPECT_FALSE(keeper_->WaitForOutput("no agent serves", std::chrono::milliseconds(1500)));
   EXPECT_FALSE((*agent->ListVolumes())[0].aborted);

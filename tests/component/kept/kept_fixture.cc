@@ -25,7 +25,7 @@ std::unique_ptr<Agent> KeptTest::StartAgent() {
   if (!restored) throw std::runtime_error(restored.error().ToString());
   agent->restored = *std::move(restored);
   if (!agent->restored.empty()) agent->volume = std::move(agent->restored.front().volume);
-  EXPECT_TRUE(agent->link->Client()->Ready());
+  EXPECT_TRUE(agent->link->Client()->Ready(true));
   return agent;
 }
 

@@ -64,7 +64,9 @@ TEST_F(KeptMounterTest, ASuccessorGoesOn) {
   ASSERT_TRUE(agent->volume->Publish(SpecOf({{"key", "two"}})));
   const UniqueFd held(open(Path("key").c_str(), O_RDONLY | O_CLOEXEC));
   for (int i = 0; i < 3; ++i) {
-    if (i == 1) EXPECT_TRUE(agent->link->Drained());
+    if (i == 1) {
+      EXPECT_TRUE(agent->link->Drained());
+    }
     agent.reset();
     agent = StartAgent();
     ASSERT_NE(agent->volume, nullptr);
