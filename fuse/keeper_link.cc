@@ -13,6 +13,9 @@ using std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kFirstPause{10};
 constexpr std::chrono::milliseconds kLongestPause{1000};
+// A new keeper takes over within milliseconds; one that is gone must not hold hundreds of volumes
+// up, each for so long.
+constexpr std::chrono::milliseconds kReplacement{2000};
 
 }  // namespace
 
@@ -50,8 +53,8 @@ Result<std::unique_ptr<KeeperLink>> KeeperLink::Connect(std::string socket_path,
     MutexLock lock(link->mutex_);
     link->client_ = *std::move(client);
   }
-  link->thread_ = StartThread(
-      "keeper-link", [raw = link.get()](const std::stop_token& stop) { raw->Run(stop); });
+  link->thread_ = StartThread("keeper-link",
+                              [raw = link.get()](const std::stop_token& stop) { raw->Run(stop); });
   return link;
 }
 
@@ -74,6 +77,17 @@ std::shared_ptr<keeper::KeeperClient> KeeperLink::Client() const {
   return client_;
 }
 
+std::shared_ptr<keeper::KeeperClient> KeeperLink::ConnectedClient() {
+  const auto asked_at = steady_clock::now();
+  MutexLock lock(mutex_);
+  // The client knows a moment before NoteDisconnected.
+  while (!client_->Connected() && !ending_ &&
+         steady_clock::now() < lost_at_.value_or(asked_at) + kReplacement) {
+    changed_.WaitUntil(mutex_, lost_at_.value_or(asked_at) + kReplacement);
+  }
+  return client_;
+}
+
 Status KeeperLink::Drained() {
   {
     MutexLock lock(mutex_);
@@ -86,6 +100,7 @@ Status KeeperLink::Drained() {
 void KeeperLink::NoteDisconnected() {
   MutexLock lock(mutex_);
   disconnected_ = true;
+  if (!lost_at_) lost_at_ = steady_clock::now();
   changed_.NotifyAll();
 }
 
@@ -118,6 +133,8 @@ bool KeeperLink::Reconnect(const std::stop_token& stop) {
     MutexLock lock(mutex_);
     if (client) {
       former = std::exchange(client_, *std::move(client));
+      lost_at_.reset();
+      changed_.NotifyAll();
       return true;
     }
     changed_.WaitUntil(mutex_, steady_clock::now() + pause);

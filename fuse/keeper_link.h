@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -36,6 +37,9 @@ class KeeperLink {
 
   // Never none; it may have lost its connection.
   std::shared_ptr<keeper::KeeperClient> Client() const EXCLUDES(mutex_);
+  // The same, but a keeper that is being replaced is waited for, until some seconds after the
+  // connection to it broke. Not from on_reconnected.
+  std::shared_ptr<keeper::KeeperClient> ConnectedClient() EXCLUDES(mutex_);
   bool Connected() const { return Client()->Connected(); }
 
   // Everything that was read from /dev/fuse is answered, and no more will be read. Does not connect
@@ -57,6 +61,7 @@ class KeeperLink {
   mutable Mutex mutex_;
   CondVar changed_;
   bool disconnected_ GUARDED_BY(mutex_) = false;
+  std::optional<std::chrono::steady_clock::time_point> lost_at_ GUARDED_BY(mutex_);
   bool ending_ GUARDED_BY(mutex_) = false;  // draining: the keeper is the successor's
   std::shared_ptr<keeper::KeeperClient> client_ GUARDED_BY(mutex_);
   std::jthread thread_;

@@ -201,7 +201,7 @@ Result<std::unique_ptr<MountedVolume>> KeptMounter::Mount(const MountOptions& op
                                                       ? MountTmpfs(target, options, spec)
                                                       : MountFuse(target, options, spec);
   if (volume) return volume;
-  if (const Status undone = link_.Client()->Unmount(target); !undone) {
+  if (const Status undone = link_.ConnectedClient()->Unmount(target); !undone) {
     LogWarning("failed mount could not be undone",
                {{log_key::kVolume, target.volume}, {log_key::kError, undone.error()}});
   }
@@ -213,7 +213,7 @@ Result<std::unique_ptr<MountedVolume>> KeptMounter::MountFuse(const keeper::Targ
                                                               const MountOptions& options,
                                                               const VolumeSpec& spec) {
   ESC_ASSIGN_OR_RETURN(std::unique_ptr<SecretTree> tree, NewTree(spec));
-  const std::shared_ptr<keeper::KeeperClient> client = link_.Client();
+  const std::shared_ptr<keeper::KeeperClient> client = link_.ConnectedClient();
   ESC_ASSIGN_OR_RETURN(keeper::MountedDevice mounted,
                        client->Mount(target, spec.folder_mode, options.selinux_context, true));
   ESC_ASSIGN_OR_RETURN(
@@ -231,12 +231,20 @@ FuseVolume::Host KeptMounter::HostOf(const keeper::Target& target,
   KeeperLink* const link = &link_;
   return {.rotate = [link, target, metadata, timeout = options_.serving.publish_timeout](
                         const Session& session, const Rotation& rotation) -> Status {
-            const std::shared_ptr<keeper::KeeperClient> client = link->Client();
-            ESC_RETURN_IF_ERROR(Keep(*client, target, session, metadata));
-            return client->Rotate(target.volume, rotation.previous->Number(),
-                                  rotation.current->Number(), timeout);
+            Status status;
+            std::shared_ptr<keeper::KeeperClient> client;
+            do {
+              client = link->ConnectedClient();
+              status = Keep(*client, target, session, metadata);
+              if (!status) continue;
+              status = client->Rotate(target.volume, rotation.previous->Number(),
+                                      rotation.current->Number(), timeout);
+              // Again if the keeper was replaced meanwhile: a generation that it does not keep must
+              // not be shown.
+            } while (!status && !client->Connected() && link->ConnectedClient()->Connected());
+            return status;
           },
-          .unmount = [link, target] { return link->Client()->Unmount(target); }};
+          .unmount = [link, target] { return link->ConnectedClient()->Unmount(target); }};
 }
 
 Result<std::unique_ptr<MountedVolume>> KeptMounter::MountTmpfs(const keeper::Target& target,
@@ -247,7 +255,7 @@ Result<std::unique_ptr<MountedVolume>> KeptMounter::MountTmpfs(const keeper::Tar
                        OpenTmpfs(target, state.selinux_context, /*fresh=*/true));
   ESC_RETURN_IF_ERROR(volume->Publish(spec));
   ESC_ASSIGN_OR_RETURN(const UniqueFd memfd, keeper::KeeperClient::SealedMemfd(state.Encode()));
-  ESC_RETURN_IF_ERROR(link_.Client()->Store(target.volume, 0, memfd));
+  ESC_RETURN_IF_ERROR(link_.ConnectedClient()->Store(target.volume, 0, memfd));
   return volume;
 }
 
@@ -263,19 +271,21 @@ Result<std::unique_ptr<MountedVolume>> KeptMounter::OpenTmpfs(const keeper::Targ
                                                               const std::string& selinux_context,
                                                               bool fresh) {
   KeeperLink* const link = &link_;
-  ESC_ASSIGN_OR_RETURN(keeper::MountedTmpfs mounted,
-                       link->Client()->MountTmpfs(target, 0755, keeper::kMaxTmpfsSize, geteuid(),
-                                                  getegid(), selinux_context, fresh));
+  ESC_ASSIGN_OR_RETURN(
+      keeper::MountedTmpfs mounted,
+      link->ConnectedClient()->MountTmpfs(target, 0755, keeper::kMaxTmpfsSize, geteuid(), getegid(),
+                                          selinux_context, fresh));
   if (!mounted.noswap) {
     LogWarning("this kernel may swap the volume's memory (noswap is of Linux 6.4)",
                {{log_key::kVolume, target.volume}});
   }
   AtomicWriter writer(std::move(mounted.root),
                       [link, target](std::string_view path, uid_t uid, gid_t gid) {
-                        return link->Client()->Chown(target.volume, path, uid, gid);
+                        return link->ConnectedClient()->Chown(target.volume, path, uid, gid);
                       });
-  return std::make_unique<TmpfsVolume>(std::move(writer), "volume " + target.volume,
-                                       [link, target] { return link->Client()->Unmount(target); });
+  return std::make_unique<TmpfsVolume>(
+      std::move(writer), "volume " + target.volume,
+      [link, target] { return link->ConnectedClient()->Unmount(target); });
 }
 
 Result<keeper::Target> KeptMounter::TargetOf(const std::string& volume_id,
@@ -299,14 +309,14 @@ Result<keeper::Target> KeptMounter::TargetOf(const std::string& volume_id,
 
 Result<bool> KeptMounter::IsMountPoint(const std::string& path) const {
   ESC_ASSIGN_OR_RETURN(const keeper::Target target, TargetOf("", path));
-  Result<bool> mounted = link_.Client()->Probe(target);
+  Result<bool> mounted = link_.ConnectedClient()->Probe(target);
   if (!mounted && mounted.error().code == Code::kNotFound) return false;
   return mounted;
 }
 
 Status KeptMounter::Remove(const std::string& volume_id, const std::string& path) {
   ESC_ASSIGN_OR_RETURN(const keeper::Target target, TargetOf(volume_id, path));
-  return link_.Client()->Unmount(target);
+  return link_.ConnectedClient()->Unmount(target);
 }
 
 }  // namespace escagent::fuse
