@@ -82,12 +82,6 @@ class Keeper {
   static constexpr long kBusyMs = 30000;
   static constexpr timeval kPatience = {10, 0};  // for one message of the other keeper
 
-  static long NowMs() {
-    timespec now = {};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-  }
-
   // The new keeper's side. ENOENT: there is no old one, or an agent in its place.
   int TakeOver() {
     for (const long deadline = NowMs() + kBusyMs; true; nanosleep(&kTick, nullptr)) {
@@ -194,8 +188,7 @@ class Keeper {
     }
     if (agent_) return EBUSY;
     agent_ = std::move(guest_);
-    const pid_t process = PeerOf(agent_.Get()).pid;
-    agent_process_.Reset(static_cast<int>(syscall(SYS_pidfd_open, process, 0)));
+    agent_process_.Reset(static_cast<int>(syscall(SYS_pidfd_open, PeerOf(agent_.Get()).pid, 0)));
     agent_drained_ = false;
     p.message.flags = std::exchange(predecessor_died_, false) ? kPredecessorDied : 0;
     return 0;

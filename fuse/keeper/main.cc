@@ -28,14 +28,13 @@ bool ParseFlags(int argc, char** argv, Options* options) {
   unsigned uid = UINT_MAX;
   unsigned watchdog = 60;
   char rest = 0;
-  bool valid = true;
   for (int flag = 0; (flag = getopt_long(argc, argv, "", kFlags, nullptr)) != -1;) {
     if (flag == 's') options->socket = optarg;
     if (flag == 'k') options->kubelet_dir = optarg;
     if (flag == 'c') options->csi_socket = optarg;
     if (flag == 'r') options->registration_socket = optarg;
-    if (flag == 'u') valid = sscanf(optarg, "%u%c", &uid, &rest) == 1 && valid;
-    if (flag == 'w') valid = sscanf(optarg, "%u%c", &watchdog, &rest) == 1 && valid;
+    if (flag == 'u' && sscanf(optarg, "%u%c", &uid, &rest) != 1) return false;
+    if (flag == 'w' && sscanf(optarg, "%u%c", &watchdog, &rest) != 1) return false;
     if (flag == 'h') exit(fputs(kUsage, stdout) < 0);
     if (flag == '?') return false;
   }
@@ -46,16 +45,14 @@ bool ParseFlags(int argc, char** argv, Options* options) {
   if (uid == UINT_MAX && stat(dirname(folder), &found) == 0) uid = found.st_uid;
   options->uid = uid;
   options->watchdog_ms = watchdog * 1000L;
-  return valid;
+  return true;
 }
 
 // What a container may lack the right to do is not missed. There is no seccomp filter: what this
 // program is for (mount, fsopen, move_mount, ...) is what one would want to take away.
 void Harden() {
-  const rlimit no_core = {0, 0};
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // which rules core dumps out, too
   const rlimit files = {kMaxDescriptors, kMaxDescriptors};
-  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  setrlimit(RLIMIT_CORE, &no_core);
   if (setrlimit(RLIMIT_NOFILE, &files) != 0) Log("has few descriptors", "", errno);
   constexpr std::uint32_t kKept =
       1U << CAP_CHOWN | 1U << CAP_DAC_OVERRIDE | 1U << CAP_KILL | 1U << CAP_SYS_ADMIN;

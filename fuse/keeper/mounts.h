@@ -12,9 +12,8 @@
 
 #include "fuse/keeper/protocol.h"
 
-// File systems, and mounting them at <folder>/mount, where `folder` is of OpenVolumeFolder. Nothing
-// here waits for whoever serves a FUSE mount, but StartRotation's process. An int is 0 or an errno.
-// The keeper is all in headers: one program of one file has it.
+// File systems, mounted at <folder>/mount, where `folder` is of OpenVolumeFolder. An int is 0 or an
+// errno. Only StartRotation's process waits for whoever serves a FUSE mount.
 namespace escagent::keeper {
 
 inline constexpr int kMaxDescriptors = 16384;  // of the process: three a volume, and some
@@ -35,6 +34,13 @@ inline void Log(const char* text, const char* volume, int error) {
   dprintf(STDERR_FILENO,
           "{\"program\":\"esc-keeper\",\"msg\":\"%s\",\"volume\":\"%s\",\"errno\":%d}\n", text,
           volume, error);
+}
+
+// Milliseconds from some point on.
+inline long NowMs() {
+  timespec now = {};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 // openat2 for Linux < 5.6: one component at a time.
@@ -252,18 +258,19 @@ inline void TouchFiles(int parent, const char* path, int depth, int* left) {
   });
 }
 
-// What kubelet's atomic writer does (fuse.md 4). Any part of it may have been done before. Only
-// what is up to the rename can fail; the rest is done as far as possible.
+// What kubelet's atomic writer does (fuse.md 4). Any part of it may have been done before. What
+// comes after the rename is done as far as possible.
 inline int Rotate(int root, const char* old_folder, const char* new_folder) {
   constexpr const char* kNewData = "..data_tmp";
   if (mkdirat(root, new_folder, 0755) != 0 && errno != EEXIST) return errno;
   const auto link = [=] { return symlinkat(new_folder, root, kNewData) == 0; };
   if (!link() && (errno != EEXIST || unlinkat(root, kNewData, 0) != 0 || !link())) return errno;
   if (renameat(root, kNewData, root, "..data") != 0) return errno;
+  int error = 0;
   char path[32 + NAME_MAX];
   ForEachEntry(root, new_folder, [&](int, const char* name) {
     snprintf(path, sizeof path, "..data/%s", name);
-    symlinkat(path, root, name);
+    if (symlinkat(path, root, name) != 0 && errno != EEXIST) error = errno;
   });
   ForEachEntry(root, old_folder, [&](int, const char* name) {
     snprintf(path, sizeof path, "%s/%s", new_folder, name);
@@ -272,7 +279,7 @@ inline int Rotate(int root, const char* old_folder, const char* new_folder) {
   });
   int left = kMaxFiles;
   TouchFiles(root, old_folder, kMaxDepth, &left);
-  return 0;
+  return error;
 }
 
 // Starts a process that does so through the private mount `root`; its exit status is an errno. It

@@ -280,6 +280,7 @@ TEST_F(Handover, ANewKeeperTakesNothingFromAnotherUser) {
 TEST_F(Handover, TheWatchdogAbortsItsOwnConnectionsOnly) {
   const Target target = NewTarget("pod-1");
   const Target foreign = NewTarget("pod-2");
+  testing::WriteAll(FolderOf(foreign) + "/vol_data.json", "{}");
   StartKeeper({"--watchdog", "1"});
   // Another keeper's mount, alive, with the same kubelet folder.
   testing::Process other({"/proc/" + std::to_string(keeper_->pid()) + "/exe", "--socket",

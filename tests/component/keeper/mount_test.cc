@@ -293,7 +293,7 @@ TEST_F(KeeperMount, MountsAfreshWhatSomebodyAborted) {
 }
 
 // The keeper dies: whatever it had is stale for the next one.
-TEST_F(KeeperMount, AKeeperThatStartsUnmountsWhatKubeletHasForgotten) {
+TEST_F(KeeperMount, UnmountsWhatKubeletHasForgottenWhenAnAgentStarts) {
   const Target published = NewTarget("pod-1");
   const Target forgotten = NewTarget("pod-2");
   const Target memory = NewTarget("pod-3");
@@ -306,9 +306,13 @@ TEST_F(KeeperMount, AKeeperThatStartsUnmountsWhatKubeletHasForgotten) {
   ASSERT_EQ(mount("other", MountOf(foreign).c_str(), "tmpfs", 0, nullptr), 0);
   agent_.reset();
   keeper_.reset();
-  EXPECT_EQ(MountsBelow(Kubelet()).size(), 4U);
   StartKeeper();
   agent_ = NewAgent();
+  ASSERT_TRUE(agent_->Ready(/*just_started=*/false));
+  EXPECT_EQ(MountsBelow(Kubelet()).size(), 4U) << "this agent may serve them still";
+  agent_ = nullptr;
+  agent_ = NewAgent();
+  ASSERT_TRUE(agent_->Ready(/*just_started=*/true));
   EXPECT_EQ(MountsBelow(Kubelet()),
             (std::vector<std::string>{MountOf(published), MountOf(foreign)}));
   EXPECT_FALSE(std::filesystem::exists(FolderOf(forgotten)));
@@ -322,6 +326,9 @@ TEST_F(KeeperMount, AKeeperThatStartsUnmountsWhatKubeletHasForgotten) {
   const RawFuse server(std::move(fresh->device), "value");
   EXPECT_EQ(ReadOrErrno(MountOf(published) + "/key"), "value");
   EXPECT_EQ(MountsBelow(FolderOf(published)).size(), 2U);
+  std::filesystem::remove(FolderOf(published) + "/vol_data.json");
+  ASSERT_TRUE(agent_->Ready(/*just_started=*/true));
+  EXPECT_EQ(ReadOrErrno(MountOf(published) + "/key"), "value") << "the keeper has volumes";
   ASSERT_TRUE(agent_->Unmount(published));
   EXPECT_TRUE(MountsBelow(FolderOf(published)).empty());
   EXPECT_FALSE(agent_->Unmount(foreign)) << "somebody else's";
