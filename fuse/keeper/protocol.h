@@ -39,12 +39,10 @@ enum class Verb : std::uint16_t {
   kGetSockets = 2,  // -> fds {listening CSI socket, registration socket (from kReady on)}
   kGetJournal = 3,  // -> fds {memfd of kJournalSlots * kJournalSlotSize bytes}
   // numbers {index} -> ids, numbers {generation of the state, st_dev, -, new generation of the last
-  // kRotate done}, kTmpfs, kNoSwap, kRotating, fds {as of kMount, state}. ENOENT: there are no
-  // more.
+  // kRotate done}, kTmpfs, kNoSwap, kRotating, fds {as of kMount, state}. ENOENT: no more.
   kList = 4,
-  // ids, numbers {permission bits of the root}, text SELinux context, kFresh -> numbers {-,
-  // st_dev},
-  // kExisted, fds {/dev/fuse}. Stacks a read-only mount on the target, unless it is there: of the
+  // ids, numbers {mode bits of the root}, text SELinux context, kFresh -> kExisted, numbers {-,
+  // st_dev}, fds {/dev/fuse}. Stacks a read-only mount on the target, unless it is there: of the
   // volume's connection, or a new one. EBUSY: it rotates.
   kMount = 5,
   // The same with numbers {permission bits, size limit, uid, gid} -> kNoSwap, fds {writable root}.
