@@ -84,7 +84,7 @@ class Keeper {
 
   // The new keeper's side. ENOENT: there is no old one, or an agent in its place.
   int TakeOver() {
-    for (const long deadline = NowMs() + kBusyMs; true; nanosleep(&kTick, nullptr)) {
+    for (const long deadline = NowMs() + kBusyMs; true; ppoll(nullptr, 0, &kTick, nullptr)) {
       const UniqueFd old = ConnectTo(options_.socket);
       if (!old || PeerOf(old.Get()).uid != 0) return ENOENT;
       setsockopt(old.Get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
