@@ -97,13 +97,12 @@ Status FuseVolume::Publish(const VolumeSpec& spec) {
     gate_->Leave();
     return {};
   }
-  threads_->notifier->Post(
-      steady_clock::now(),
-      [session = session_, gate = gate_, made = **std::move(rotation), number] {
-        session->Announce(made);
-        Settle(*session, number);
-        gate->Leave();
-      });
+  threads_->notifier->Post(steady_clock::now(), [session = session_, gate = gate_,
+                                                 made = **std::move(rotation), number] {
+    session->Announce(made);
+    Settle(*session, number);
+    gate->Leave();
+  });
   if (!gate_->WaitUntilLeft(deadline)) return late();
   return {};
 }

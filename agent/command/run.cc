@@ -147,18 +147,17 @@ int Run(FlagSet& flags) {
       return kFailed;
     }
   }
-  Result<std::unique_ptr<App>> app =
-      App::Start(options, clock,
-                 {.on_fatal =
-                      [&fatal] {
-                        fatal = true;
-                        Signals::Send(SIGTERM);
-                      },
-                  .on_drain =
-                      [] {
-                        LogInfo("another agent takes over", {});
-                        Signals::Send(SIGTERM);
-                      }});
+  Result<std::unique_ptr<App>> app = App::Start(options, clock,
+                                                {.on_fatal =
+                                                     [&fatal] {
+                                                       fatal = true;
+                                                       Signals::Send(SIGTERM);
+                                                     },
+                                                 .on_drain =
+                                                     [] {
+                                                       LogInfo("another agent takes over", {});
+                                                       Signals::Send(SIGTERM);
+                                                     }});
   if (!app) {
     LogError("the agent cannot start", {{log_key::kError, app.error()}});
     // What the configuration says is wrong, as opposed to what the machine lacks.

@@ -17,7 +17,7 @@ namespace escagent::status {
 struct Report {
   std::string node;
   std::string driver;
-  bool registered = false;  // kubelet acknowledged the driver
+  bool registered = false;               // kubelet acknowledged the driver
   std::optional<bool> keeper_connected;  // nothing: the agent runs without a keeper
   Clock::WallTime started_at;
   Clock::TimePoint now;  // what the environments' ages are counted from

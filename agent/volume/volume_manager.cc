@@ -243,8 +243,9 @@ Status VolumeManager::Healthy() { return mounter_.Healthy(); }
 void VolumeManager::Restore(std::vector<fuse::RestoredVolume> restored) {
   for (fuse::RestoredVolume& one : restored) {
     Result<VolumeRecord> record = DecodeRecord(one.metadata);
-    Result<VolumeIdentity> identity = record ? ReadRequest(record->request)
-                                             : Result<VolumeIdentity>(std::unexpected(record.error()));
+    Result<VolumeIdentity> identity = record
+                                          ? ReadRequest(record->request)
+                                          : Result<VolumeIdentity>(std::unexpected(record.error()));
     if (!identity) {
       LogError("volume of a former agent is served as it is, but not refreshed",
                {{log_key::kError, identity.error()}});
