@@ -107,9 +107,10 @@ class App::Impl {
                    options_.keeper_socket,
                    {.on_drain = std::move(on_drain), .on_reconnected = [this] { Reconnected(); }},
                    kKeeperPatience, kKeeperTimeout));
-    ESC_ASSIGN_OR_RETURN(
-        auto kept,
-        fuse::KeptMounter::Create({.kubelet_dir = options_.kubelet_dir, .serving = {}}, *link_));
+    fuse::KeptMounter::Options options{.kubelet_dir = options_.kubelet_dir, .serving = {}};
+    // The keeper's renames tell the kernel; there is little left to do.
+    options.serving.notifiers = 1;
+    ESC_ASSIGN_OR_RETURN(auto kept, fuse::KeptMounter::Create(std::move(options), *link_));
     ESC_ASSIGN_OR_RETURN(restored, kept->Restore());
     ESC_RETURN_IF_ERROR(link_->Client()->Ready(/*just_started=*/true));
     kept_ = kept.get();

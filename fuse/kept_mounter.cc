@@ -75,6 +75,7 @@ Result<std::vector<RestoredVolume>> KeptMounter::Restore() {
   ESC_ASSIGN_OR_RETURN(std::vector<keeper::KeptVolume> kept, client->ListVolumes());
   std::vector<RestoredVolume> restored;
   std::map<EventLoop::SessionId, Inherited> inherited;
+  ContentPool contents;
   for (keeper::KeptVolume& volume : kept) {
     const keeper::Target target = volume.target;
     Status status;
@@ -83,7 +84,7 @@ Result<std::vector<RestoredVolume>> KeptMounter::Restore() {
       if (tmpfs) restored.push_back(*std::move(tmpfs));
       if (!tmpfs) status = std::unexpected(tmpfs.error());
     } else {
-      Result<Inherited> connection = Inherit(std::move(volume));
+      Result<Inherited> connection = Inherit(std::move(volume), contents);
       if (connection) inherited.emplace(connection->id, *std::move(connection));
       if (!connection) status = std::unexpected(connection.error());
     }
@@ -130,9 +131,10 @@ void KeptMounter::AnswerWhatWasRead(const std::map<EventLoop::SessionId, Inherit
   }
 }
 
-Result<KeptMounter::Inherited> KeptMounter::Inherit(keeper::KeptVolume kept) const {
+Result<KeptMounter::Inherited> KeptMounter::Inherit(keeper::KeptVolume kept,
+                                                    ContentPool& contents) const {
   if (!kept.state) return NotFound("restore the volume: its mount was never finished");
-  ESC_ASSIGN_OR_RETURN(SavedVolume saved, DecodeTree(kept.state));
+  ESC_ASSIGN_OR_RETURN(SavedVolume saved, DecodeTree(kept.state, contents));
   ESC_ASSIGN_OR_RETURN(const KeptState state, KeptState::Decode(saved.metadata));
   ESC_ASSIGN_OR_RETURN(std::unique_ptr<SecretTree> tree, SecretTree::Restore(saved.tree));
   const mode_t mode = tree->Current()->FolderMode();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "fuse/content_pool.h"
 #include "fuse/fuse_mounter.h"
 #include "fuse/fuse_volume.h"
 #include "fuse/journal.h"
@@ -55,7 +56,7 @@ class KeptMounter final : public Mounter {
   KeptMounter(Options options, KeeperLink& link) : options_(std::move(options)), link_(link) {}
   Result<keeper::Target> TargetOf(const std::string& volume_id, const std::string& path) const;
 
-  Result<Inherited> Inherit(keeper::KeptVolume kept) const;
+  Result<Inherited> Inherit(keeper::KeptVolume kept, ContentPool& contents) const;
   void SettleWhatWasMade(const Inherited& inherited) const;
   void AnswerWhatWasRead(const std::map<EventLoop::SessionId, Inherited>& inherited, bool resend);
   Result<RestoredVolume> Serve(Inherited inherited);

@@ -239,7 +239,7 @@ Result<std::shared_ptr<const Generation>> ReadGeneration(
   return made;
 }
 
-Status ReadTree(Reader& in, TreeState& tree) {
+Status ReadTree(Reader& in, TreeState& tree, ContentPool& pool) {
   tree.first_number = in.Number<std::uint64_t>();
   tree.settled_number = in.Number<std::uint64_t>();
   tree.expired_before = in.Number<std::uint64_t>();
@@ -251,7 +251,7 @@ Status ReadTree(Reader& in, TreeState& tree) {
 
   std::vector<std::shared_ptr<const Secret>> contents;
   for (std::size_t left = in.Count(4); left > 0; --left) {
-    contents.push_back(std::make_shared<const Secret>(in.String()));
+    contents.push_back(pool.Share(in.String()));
   }
   for (std::size_t left = in.Count(36); left > 0; --left) {
     ESC_ASSIGN_OR_RETURN(std::shared_ptr<const Generation> generation,
@@ -289,7 +289,7 @@ Result<UniqueFd> EncodeTree(const SavedVolume& volume) {
   return fd;
 }
 
-Result<SavedVolume> DecodeTree(const UniqueFd& memfd) {
+Result<SavedVolume> DecodeTree(const UniqueFd& memfd, ContentPool& contents) {
   struct stat found = {};
   const int seals = fcntl(memfd.Get(), F_GET_SEALS);
   // Unsealed it could shrink while it is read.
@@ -299,10 +299,10 @@ Result<SavedVolume> DecodeTree(const UniqueFd& memfd) {
   if (size == 0 || size > kMaxSize) return Damaged("size");
   const Mapping mapping(memfd, size, PROT_READ);
   if (mapping.Failed()) return ErrnoError(errno, "restore volume: map the memfd");
-  return DecodeTreeBytes({mapping.Data(), size});
+  return DecodeTreeBytes({mapping.Data(), size}, contents);
 }
 
-Result<SavedVolume> DecodeTreeBytes(std::string_view bytes) {
+Result<SavedVolume> DecodeTreeBytes(std::string_view bytes, ContentPool& contents) {
   Reader in(bytes);
   if (in.Number<std::uint64_t>() != kMagic) return Damaged("magic");
   if (const auto version = in.Number<std::uint32_t>(); version != kVersion) {
@@ -321,7 +321,7 @@ Result<SavedVolume> DecodeTreeBytes(std::string_view bytes) {
   const std::string_view request = in.String();
   const auto* const first = reinterpret_cast<const std::byte*>(request.data());
   volume.init.request.assign(first, first + request.size());
-  ESC_RETURN_IF_ERROR(ReadTree(in, volume.tree));
+  ESC_RETURN_IF_ERROR(ReadTree(in, volume.tree, contents));
   return volume;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "fuse/content_pool.h"
 #include "fuse/secret_tree.h"
 #include "fuse/session_init.h"
 #include "fuse/volume.h"
@@ -27,10 +28,20 @@ struct SavedVolume {
 Result<UniqueFd> EncodeTree(const SavedVolume& volume);
 
 // What EncodeTree of this or an earlier version wrote. The values are copied once, from the memfd
-// into a Secret. FAILED_PRECONDITION when a newer version wrote it, INVALID_ARGUMENT when nobody
-// did.
-Result<SavedVolume> DecodeTree(const UniqueFd& memfd);
+// into a Secret, unless `contents` has an equal one. FAILED_PRECONDITION when a newer version wrote
+// it, INVALID_ARGUMENT when nobody did.
+Result<SavedVolume> DecodeTree(const UniqueFd& memfd, ContentPool& contents);
 // The same from memory.
-Result<SavedVolume> DecodeTreeBytes(std::string_view bytes);
+Result<SavedVolume> DecodeTreeBytes(std::string_view bytes, ContentPool& contents);
+
+// Both for one volume by itself.
+inline Result<SavedVolume> DecodeTree(const UniqueFd& memfd) {
+  ContentPool contents;
+  return DecodeTree(memfd, contents);
+}
+inline Result<SavedVolume> DecodeTreeBytes(std::string_view bytes) {
+  ContentPool contents;
+  return DecodeTreeBytes(bytes, contents);
+}
 
 }  // namespace escagent::fuse

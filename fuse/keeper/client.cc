@@ -215,7 +215,9 @@ Result<KeeperClient::Answer> KeeperClient::Call(Message message, std::chrono::mi
   }
   if (answer && answer->message.status == 0) return *std::move(answer);
   if (answer) return KeeperError(answer->message.status, doing);
-  if (!Connected() || error == EPIPE || error == ECONNRESET) {
+  // The reader may not have noticed yet; who asks now whether it is worth another try must know.
+  if (error == EPIPE || error == ECONNRESET) disconnected_.store(true, std::memory_order_release);
+  if (!Connected()) {
     return Unavailable(std::string(doing) + ": the connection to esc-keeper is gone; connect anew");
   }
   if (error != 0 && error != EAGAIN) return ErrnoError(error, doing);

@@ -73,6 +73,20 @@ TEST(TreeCodecTest, ReadsWhatItWrote) {
   EXPECT_EQ(*TreeWalker(*tree).Read("none"), "something");
 }
 
+TEST(TreeCodecTest, VolumesThatShowTheSameShareItAgain) {
+  const SavedVolume volume = MakeVolume();
+  ContentPool contents;
+  const auto one = DecodeTree(*EncodeTree(volume), contents);
+  const auto two = DecodeTree(*EncodeTree(volume), contents);
+  ASSERT_TRUE(one && two);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(one->tree.generations[0]->ToSpec().files[i].content,
+              two->tree.generations[0]->ToSpec().files[i].content);
+  }
+  EXPECT_NE(contents.Share("a"), contents.Share("b"));
+  EXPECT_EQ(contents.Share(""), contents.Share(""));
+}
+
 TEST(TreeCodecTest, TheMemfdCannotBeChanged) {
   const auto fd = EncodeTree(MakeVolume());
   ASSERT_TRUE(fd);
