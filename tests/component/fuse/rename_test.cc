@@ -98,7 +98,8 @@ TEST_P(RenameTest, ARotationGivenUpAnywhereEndsInTheRightView) {
   for (std::size_t done = 0; done <= 6; ++done) {
     const std::string number = std::to_string(done);
     const Rotation rotation = Prepare(SpecOf({{"key", number}, {"only" + number, "x"}}));
-    const auto steps = HelperFor(rotation).Steps();
+    const RenameHelper helper = HelperFor(rotation);
+    const auto steps = helper.Steps();
     for (std::size_t i = 0; i < done; ++i) ASSERT_EQ(steps[i](), 0) << i;
     Tree().Commit();
     session_->Announce(rotation);
