@@ -124,14 +124,19 @@ void StormTest::TearDown() {
   previous_.reset();
 }
 
+void StormTest::Register() {
+  const Result<RegisteredDriver> driver = bed_.kubelet().Register(bed_.registry(), seconds(20));
+  ASSERT_TRUE(driver) << driver.error().ToString();
+  registration_inode_ = InodeOf(bed_.registration_socket());
+}
+
 void StormTest::StartNode(const std::vector<std::string>& keeper_flags) {
   bed_.WriteEnvironment(kEnvironment, StormDefinition(count_));
   bed_.WriteClusterStore("storm", kEnvironment);
   bed_.StartDevServer();
   bed_.StartKeeper(keeper_flags);
   StartAgent();
-  ASSERT_TRUE(bed_.kubelet().Register(bed_.registry(), seconds(20)));
-  registration_inode_ = InodeOf(bed_.registration_socket());
+  Register();
   volume_ = bed_.Volume("pod", {{"clusterSecretStore", "storm"}, {"path", "storm"}});
   const Result<std::string> target = bed_.kubelet().Publish(bed_.endpoint(), volume_);
   ASSERT_TRUE(target) << target.error().message;
@@ -146,8 +151,7 @@ void StormTest::SpawnAgent() {
                                                       bed_.folder() + "/agents"));
 }
 
-void StormTest::StartAgent() {
-  SpawnAgent();
+void StormTest::AwaitAgent() {
   const bool answers = WaitFor(
       [this] {
         return !agent_->Running() ||

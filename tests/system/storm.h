@@ -50,12 +50,18 @@ class StormTest : public ::testing::Test {
   // Whatever hangs in a volume is let go.
   void TearDown() override;
 
+  // Finds the driver as kubelet does; its socket must stay from then on.
+  void Register();
   // Dev server, keeper, agent, and the volume of pod "pod".
   void StartNode(const std::vector<std::string>& keeper_flags = {});
   // Starts an agent without waiting for it. The one before becomes previous_.
   void SpawnAgent();
-  // SpawnAgent, and waits until it answers.
-  void StartAgent();
+  // Waits until it answers. There must be no other.
+  void AwaitAgent();
+  void StartAgent() {
+    SpawnAgent();
+    AwaitAgent();
+  }
   // SIGKILL, and another agent at once: before the dead one is reaped, or after.
   void CrashAgent(bool reap_first);
   // CrashAgent after random lives, from none to so long; every eighth lives until a rotation is
