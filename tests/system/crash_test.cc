@@ -28,6 +28,22 @@ TEST_F(CrashTest, NoReadFailsWhileTheAgentCrashes200Times) {
   EXPECT_GE(rotations_->Done(), kCrashes / 8) << "rotations hardly came through";
 }
 
+// Without any cache in the kernel, and with as much as possible.
+class CacheTest : public CrashTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(CacheTest, NoReadFailsWhileTheAgentCrashes) {
+  constexpr int kCrashes = 40;
+  attributes_["cache"] = GetParam();
+  StartNode();
+  ASSERT_FALSE(HasFatalFailure());
+  StartReaders();
+  StartRotations();
+  CrashAgents(kCrashes, milliseconds(400));
+  ExpectNothingFailed(kCrashes, "crashes of the agent");
+}
+
+INSTANTIATE_TEST_SUITE_P(Profiles, CacheTest, ::testing::Values("none", "full"));
+
 TEST_F(CrashTest, WithEscDownTheLastValuesAreThereAtOnce) {
   constexpr int kCrashes = 50;
   StartNode();

@@ -137,7 +137,7 @@ void StormTest::StartNode(const std::vector<std::string>& keeper_flags) {
   bed_.StartKeeper(keeper_flags);
   StartAgent();
   Register();
-  volume_ = bed_.Volume("pod", {{"clusterSecretStore", "storm"}, {"path", "storm"}});
+  volume_ = bed_.Volume("pod", attributes_);
   const Result<std::string> target = bed_.kubelet().Publish(bed_.endpoint(), volume_);
   ASSERT_TRUE(target) << target.error().message;
 }

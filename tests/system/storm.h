@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -87,6 +88,8 @@ class StormTest : public ::testing::Test {
 
   mutable Testbed bed_{ProgramFolder()};
   InlineVolume volume_;
+  std::map<std::string, std::string> attributes_ = {{"clusterSecretStore", "storm"},
+                                                    {"path", "storm"}};
   // Of the agents' command lines: what comes in front, the program in place of the build's, flags.
   std::vector<std::string> agent_wrapper_;
   std::string agent_program_;
