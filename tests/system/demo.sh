@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# The main job, end to end, on one machine: ./dev demo. Starts the offline ESC server and the agent,
-# plays kubelet with tests/tools/fake_kubelet, reads the volume as a pod would, edits the
-# definition, and clears everything up. A failing step ends it with exit 1 and says which.
+# The main job, end to end, on one machine: ./dev demo. Starts the offline ESC server and our
+# programs, plays kubelet with tests/tools/fake_kubelet, reads the volume as a pod would, edits the
+# definition, kills the agent, and clears everything up. A failing step ends it with exit 1 and says
+# which.
 #
 # usage: demo.sh BIN_FOLDER
 set -euo pipefail
@@ -52,6 +53,7 @@ stop() {
 finish() {
   local code=$?
   trap - EXIT ERR
+  touch "$work/stop"
   for pid in "${pids[@]}"; do stop "$pid"; done
   if [ $code -ne 0 ]; then
     for log in "$work"/*.log; do
@@ -97,7 +99,7 @@ say "listening at $url, serving these definitions:"
 (cd "$work/definitions" && find . -name 'es*.yaml' | sort | sed 's/^/      /')
 show cat "$definition"
 
-begin "Start the agent; kubelet finds and registers it"
+begin "Start the keeper and the agent; kubelet finds and registers it"
 mkdir -p "$work/kubelet/plugins/csi.esc-agent.io" "$work/kubelet/plugins_registry" "$work/stores"
 cat >"$work/stores/secret-store.yaml" <<YAML
 apiVersion: external-secrets.io/v1
@@ -114,13 +116,25 @@ spec:
         secretRef:
           name: file:$work/token
 YAML
-"$bin/esc-agent" run --node-name demo-node --kubelet-dir "$work/kubelet" \
-  --csi-endpoint "unix://$work/kubelet/plugins/csi.esc-agent.io/csi.sock" \
+"$bin/esc-keeper" --socket "$work/keeper.sock" --kubelet-dir "$work/kubelet" \
+  --csi-socket "$work/kubelet/plugins/csi.esc-agent.io/csi.sock" \
   --registration-socket "$work/kubelet/plugins_registry/csi.esc-agent.io-reg.sock" \
-  --admin-socket "$work/admin.sock" --http-listen 127.0.0.1:0 --stores "$work/stores" \
-  --esc-url "$url" --refresh-interval "$interval" --mirror off >"$work/agent.log" 2>&1 &
-agent=$!
-pids+=("$agent")
+  >"$work/keeper.log" 2>&1 &
+keeper=$!
+pids=("$keeper" "$dev_server")
+
+# start_agent: sets agent.
+start_agent() {
+  "$bin/esc-agent" run --node-name demo-node --kubelet-dir "$work/kubelet" \
+    --csi-endpoint "unix://$work/kubelet/plugins/csi.esc-agent.io/csi.sock" \
+    --registration-socket "$work/kubelet/plugins_registry/csi.esc-agent.io-reg.sock" \
+    --keeper-socket "$work/keeper.sock" --admin-socket "$work/admin.sock" \
+    --http-listen 127.0.0.1:0 --stores "$work/stores" --esc-url "$url" \
+    --refresh-interval "$interval" --mirror off >>"$work/agent.log" 2>&1 &
+  agent=$!
+  pids=("$agent" "$keeper" "$dev_server")
+}
+start_agent
 kubelet register --registry-dir "$work/kubelet/plugins_registry" --timeout 10s
 
 begin "kubelet publishes the volume of pod podinfo"
@@ -155,14 +169,47 @@ expect "$(cat "$target/hello")" world
 expect "$(awk -v t="$target" '$5 == t {print $1}' /proc/self/mountinfo)" "$mount_id"
 say "the mount is the same one (id $mount_id in mountinfo)"
 
+begin "Kill the agent with kill -9, five times, while a pod reads; the pod does not notice"
+# read_all_the_time FILE VALUE: until there is the file stop; prints reads, failures, longest in us.
+read_all_the_time() {
+  local reads=0 failures=0 longest=0 before took value
+  while [ ! -e "$work/stop" ]; do
+    before=${EPOCHREALTIME/[.,]/}
+    value=""
+    { read -r value <"$1"; } 2>/dev/null || true  # the file's one line has no end
+    took=$((${EPOCHREALTIME/[.,]/} - before))
+    reads=$((reads + 1))
+    [ "$value" = "$2" ] || failures=$((failures + 1))
+    [ "$took" -le "$longest" ] || longest=$took
+  done
+  echo "$reads $failures $longest"
+}
+agent_answers() { "$bin/esc-agent" status --admin-socket "$work/admin.sock"; }
+read_all_the_time "$target/hello-secret" rotated >"$work/reads" &
+reader=$!
+for _ in 1 2 3 4 5; do
+  say "\$ kill -9 $agent"
+  kill -9 "$agent"
+  wait "$agent" 2>/dev/null || true
+  start_agent
+  wait_for 10 "the next agent" agent_answers
+done
+touch "$work/stop"
+wait "$reader"
+read -r reads failures longest <"$work/reads"
+say "$reads reads, $failures failed, the longest took $((longest / 1000)) ms"
+expect "$failures" 0
+expect "$(cat "$target/hello-secret")" rotated
+
 begin "kubelet unpublishes the volume; nothing is left"
 kubelet unpublish "${volume[@]}"
 [ ! -e "$target" ] || die "$target is still there"
 if grep -q " $work" /proc/self/mountinfo; then die "something is still mounted below $work"; fi
 say "no folder, no mount"
 stop "$agent"
+stop "$keeper"
 stop "$dev_server"
-for pid in "$agent" "$dev_server"; do
+for pid in "$agent" "$keeper" "$dev_server"; do
   if kill -0 "$pid" 2>/dev/null; then die "process $pid is still running"; fi
 done
 pids=()
