@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -278,6 +279,68 @@ TEST_F(CanaryTest, NothingSecretComesOut) {
   const std::string log = bed_.agent().Err();
   EXPECT_THAT(log, HasSubstr("\"volumeId\""));
   EXPECT_GE(failures_, 60);
+  EXPECT_EQ(bed_.StopAgent(), 0);
+  CheckFiles();
+}
+
+// Restores, rotations through the keeper, its loss and its return, in both backends.
+TEST_F(CanaryTest, NorWithAKeeper) {
+  const auto write = [this](const std::string& value) {
+    bed_.WriteEnvironment("acme/app/good", "values: {password: {fn::secret: " + Marked(value) +
+                                               "}, " + Marked("-key") + ": " + Marked(value) +
+                                               "}\n");
+  };
+  write("-first");
+  bed_.WriteClusterStore("good", "acme/app/good");
+  bed_.StartDevServer();
+  bed_.StartKeeper({"--watchdog", "1"});
+  const std::vector<std::string> flags = {"--log-level", "debug", "--refresh-interval", "1s"};
+  bed_.StartAgent(flags);
+  std::vector<InlineVolume> volumes;
+  std::vector<std::string> passwords;
+  for (const std::string backend : {"fuse", "tmpfs"}) {
+    volumes.push_back(bed_.Volume(
+        backend, {{"clusterSecretStore", "good"}, {"path", "password"}, {"backend", backend}}));
+    const Result<std::string> target = bed_.kubelet().Publish(bed_.endpoint(), volumes.back());
+    ASSERT_TRUE(target) << target.error().message;
+    passwords.push_back(*target + "/password");
+  }
+  const auto expect_shown = [&](const std::string& value) {
+    for (const std::string& password : passwords) {
+      EXPECT_TRUE(WaitFor([&] { return ReadAll(password) == Marked(value); }, seconds(20)))
+          << password;
+    }
+  };
+  expect_shown("-first");
+  write("-second");
+  expect_shown("-second");
+  CheckPages();
+
+  bed_.agent().Signal(SIGKILL);
+  bed_.agent().Wait(seconds(20));
+  EXPECT_TRUE(WaitFor([&] { return bed_.keeper().Err().contains("aborting"); }, seconds(20)));
+  bed_.StopDevServer();
+  bed_.StartAgent(flags);
+  expect_shown("-second");
+  CheckPages();
+
+  bed_.StartDevServer();
+  bed_.StartKeeper();
+  write("-third");
+  expect_shown("-third");
+  bed_.keeper().Signal(SIGKILL);
+  bed_.keeper().Wait(seconds(20));
+  write("-fourth");
+  EXPECT_TRUE(WaitFor([&] { return ReadAll(passwords[0]) == Marked("-fourth"); }, seconds(20)));
+  CheckPages();
+  Refuse("keeper-away", {{"clusterSecretStore", "good"}, {"path", "password"}});
+  bed_.StartKeeper();
+  for (const InlineVolume& volume : volumes) {
+    CheckStats(volume);
+    EXPECT_TRUE(
+        WaitFor([&] { return bed_.kubelet().Unpublish(bed_.endpoint(), volume).has_value(); },
+                seconds(20)));
+  }
   EXPECT_EQ(bed_.StopAgent(), 0);
   CheckFiles();
 }
