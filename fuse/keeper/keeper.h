@@ -40,8 +40,10 @@ class Keeper {
  public:
   explicit Keeper(const Options& options) : options_(options) {}
 
-  // Takes everything over from a keeper that serves, or starts with nothing.
-  int Start() {
+  // Takes everything over from a keeper that serves, or starts with nothing. `path`: what an error
+  // is about.
+  int Start(const char** path) {
+    *path = options_.kubelet_dir;
     kubelet_dir_.Reset(open(options_.kubelet_dir, O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!kubelet_dir_) return errno;
     signal(SIGCHLD, [](int) {});  // it ends a ppoll, and comes only there
@@ -55,7 +57,9 @@ class Keeper {
       const bool sized = ftruncate(journal_.Get(), kJournalSlots * kJournalSlotSize) == 0;
       error = sized && fcntl(journal_.Get(), F_ADD_SEALS, kJournalSeals) == 0 ? 0 : errno;
     }
+    *path = options_.socket;
     if (error == 0) error = ListenAt(options_.socket, SOCK_SEQPACKET, options_.uid, &listener_);
+    if (error == 0) *path = options_.csi_socket;
     return error == 0 ? ListenAt(options_.csi_socket, SOCK_STREAM, 0, &csi_) : error;
   }
 

@@ -74,8 +74,9 @@ int main(int argc, char** argv) {
   if (!ParseFlags(argc, argv, &options)) return fputs(kUsage, stderr), 2;
   Harden();
   Keeper keeper(options);
-  const int error = keeper.Start();
-  Log(error == 0 ? "keeper serves" : "cannot start", "", error);
+  const char* path = nullptr;
+  const int error = keeper.Start(&path);
+  Log(error == 0 ? "keeper serves" : "cannot start", error == 0 ? "" : path, error);
   if (error == 0) keeper.Run();
   _exit(error != 0);  // without closing descriptors one by one: others have them, too
 }

@@ -29,11 +29,11 @@ struct FileSystem {
   std::uint32_t flags = 0;  // kTmpfs, kNoSwap
 };
 
-// One line of JSON to stderr. `text` is fixed; `volume` is a name or "".
-inline void Log(const char* text, const char* volume, int error) {
+// One line of JSON to stderr. `text` is fixed; `about` is a name, a path, or "".
+inline void Log(const char* text, const char* about, int error) {
   dprintf(STDERR_FILENO,
-          "{\"program\":\"esc-keeper\",\"msg\":\"%s\",\"volume\":\"%s\",\"errno\":%d}\n", text,
-          volume, error);
+          "{\"program\":\"esc-keeper\",\"msg\":\"%s\",\"about\":\"%s\",\"error\":\"%s\"}\n", text,
+          about, error == 0 ? "" : strerror(error));
 }
 
 // Milliseconds from some point on.
