@@ -27,8 +27,8 @@ EventLoop::EventLoop(UniqueFd epoll, UniqueFd stop_event, std::shared_ptr<Journa
 
 Result<std::unique_ptr<EventLoop>> EventLoop::Create(int workers,
                                                      std::shared_ptr<Journal> journal) {
-  if (journal != nullptr && static_cast<std::size_t>(workers) > Journal::kSlots) {
-    return InvalidArgument("start the FUSE workers: at most " + std::to_string(Journal::kSlots) +
+  if (journal != nullptr && static_cast<std::size_t>(workers) > Journal::kWorkers) {
+    return InvalidArgument("start the FUSE workers: at most " + std::to_string(Journal::kWorkers) +
                            " can share the journal");
   }
   UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));

@@ -109,13 +109,15 @@ Status FuseVolume::Publish(const VolumeSpec& spec) {
 
 // Weak: a connection whose volume is gone must not be kept open until then.
 void FuseVolume::ExpireLater(std::uint64_t number) {
-  threads_->notifier->Post(steady_clock::now() + threads_->grace,
-                           [weak = std::weak_ptr<Session>(session_), number] {
-                             const std::shared_ptr<Session> session = weak.lock();
-                             if (session == nullptr) return;
-                             session->Settle(number);
-                             session->Expire(number);
-                           });
+  threads_->notifier->Post(
+      steady_clock::now() + threads_->grace,
+      [weak = std::weak_ptr<Session>(session_), expired = host_.expired, number] {
+        const std::shared_ptr<Session> session = weak.lock();
+        if (session == nullptr) return;
+        session->Settle(number);
+        session->Expire(number);
+        if (expired) expired(number);
+      });
 }
 
 void FuseVolume::FinishInherited(bool was_made) {

@@ -34,6 +34,8 @@ class FuseVolume final : public MountedVolume {
     // the generation becomes the current one all the same, unseen by watchers. May be empty.
     std::function<Status(const Session& session, const Rotation& rotation)> rotate;
     std::function<Status()> unmount;
+    // Generations before this one are given up. May be empty.
+    std::function<void(std::uint64_t number)> expired = {};
   };
 
   // `name` is for messages.

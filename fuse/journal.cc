@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace escagent::fuse {
 namespace {
@@ -41,12 +42,18 @@ Result<std::unique_ptr<Journal>> Journal::Attach(UniqueFd memfd) {
   return std::unique_ptr<Journal>(new Journal(std::move(memfd), static_cast<Slot*>(memory)));
 }
 
+Journal::Journal(UniqueFd memfd, Slot* slots)
+    : memfd_(std::move(memfd)),
+      slots_(slots),
+      folders_(std::span(reinterpret_cast<OpenFolders::Note*>(slots + kWorkers),
+                         (kSlots - kWorkers) * sizeof(Slot) / sizeof(OpenFolders::Note))) {}
+
 Journal::~Journal() { munmap(slots_, kSize); }
 
 std::size_t Journal::Replay(const AnswerFunction& answer) {
   std::size_t answered = 0;
   alignas(8) std::array<std::byte, Session::kBufferSize> copy;
-  for (Slot& slot : std::span(slots_, kSlots)) {
+  for (Slot& slot : std::span(slots_, kWorkers)) {
     const std::span<std::byte> buffer = slot.Buffer();
     std::uint32_t size = 0;
     std::memcpy(&size, buffer.data(), sizeof size);

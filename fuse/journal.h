@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "fuse/open_folders.h"
 #include "fuse/session.h"
 
 namespace escagent::fuse {
@@ -40,6 +41,8 @@ class Journal {
 
   // Both as in fuse/keeper/protocol.h.
   static constexpr std::size_t kSlots = 16;
+  // The slots that workers may use. The others are the memory of the open folders.
+  static constexpr std::size_t kWorkers = 8;
   static constexpr std::size_t kSize = kSlots * sizeof(Slot);
   static_assert(sizeof(Slot) == Session::kBufferSize + 64);
 
@@ -54,6 +57,7 @@ class Journal {
 
   const UniqueFd& Fd() const { return memfd_; }
   Slot& SlotAt(std::size_t worker) { return slots_[worker]; }
+  OpenFolders& Folders() { return folders_; }
 
   // Gives each unanswered request to `answer`, with the number of the session it belongs to, and
   // then empties its slot; returns how many there were. What `answer` gets is its own copy. To be
@@ -62,10 +66,11 @@ class Journal {
   std::size_t Replay(const AnswerFunction& answer);
 
  private:
-  Journal(UniqueFd memfd, Slot* slots) : memfd_(std::move(memfd)), slots_(slots) {}
+  Journal(UniqueFd memfd, Slot* slots);
 
   const UniqueFd memfd_;
   Slot* const slots_;  // kSlots of them, mapped
+  OpenFolders folders_;
 };
 
 }  // namespace escagent::fuse

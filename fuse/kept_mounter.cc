@@ -93,6 +93,7 @@ Result<std::vector<RestoredVolume>> KeptMounter::Restore() {
                {{log_key::kVolume, target.volume}, {log_key::kError, status.error()}});
     ESC_RETURN_IF_ERROR(client->Unmount(target));
   }
+  HoldOpenFolders(inherited);
   for (const auto& [id, connection] : inherited) SettleWhatWasMade(connection);
   AnswerWhatWasRead(inherited, client->PredecessorDied());
   for (auto& [id, connection] : inherited) {
@@ -100,6 +101,27 @@ Result<std::vector<RestoredVolume>> KeptMounter::Restore() {
     restored.push_back(std::move(volume));
   }
   return restored;
+}
+
+void KeptMounter::HoldOpenFolders(
+    const std::map<EventLoop::SessionId, Inherited>& inherited) const {
+  std::vector<EventLoop::SessionId> ids;
+  for (const auto& [id, connection] : inherited) {
+    ids.push_back(id);
+    connection.session->Tree().HoldFolders(journal_->Folders().Generations(id));
+    connection.session->ListenToFolders(FolderListenerOf(id));
+  }
+  journal_->Folders().Keep(ids);
+}
+
+Session::FolderListener KeptMounter::FolderListenerOf(EventLoop::SessionId id) const {
+  return [journal = journal_, id](std::uint64_t generation, bool open) {
+    if (open) {
+      journal->Folders().Add(id, generation);
+    } else {
+      journal->Folders().Remove(id, generation);
+    }
+  };
 }
 
 // Before anybody is answered: where a file is mounted by itself (subPath), the predecessor may have
@@ -170,9 +192,9 @@ Result<KeptMounter::Inherited> KeptMounter::Inherit(keeper::KeptVolume kept,
 
 Result<RestoredVolume> KeptMounter::Serve(Inherited inherited) {
   ESC_ASSIGN_OR_RETURN(const KeptState state, KeptState::Decode(inherited.metadata));
-  auto volume = std::make_unique<FuseVolume>(threads_, inherited.session, inherited.id,
-                                             inherited.target.volume,
-                                             HostOf(inherited.target, inherited.metadata));
+  auto volume = std::make_unique<FuseVolume>(
+      threads_, inherited.session, inherited.id, inherited.target.volume,
+      HostOf(inherited.target, inherited.metadata, inherited.id));
   // First: nobody may see less than the predecessor has shown.
   volume->FinishInherited(inherited.rotation_was_made);
   ESC_RETURN_IF_ERROR(Add(std::move(inherited.session), inherited.id));
@@ -223,13 +245,15 @@ Result<std::unique_ptr<MountedVolume>> KeptMounter::MountFuse(const keeper::Targ
       Session::Start(std::move(mounted.device), std::move(tree), options.cache, kInitTimeout));
   const std::string metadata = KeptState::Of(options).Encode();
   ESC_RETURN_IF_ERROR(Keep(*client, target, *session, metadata));
+  session->ListenToFolders(FolderListenerOf(mounted.device_number));
   ESC_RETURN_IF_ERROR(Add(session, mounted.device_number));
   return std::make_unique<FuseVolume>(threads_, std::move(session), mounted.device_number,
-                                      target.volume, HostOf(target, metadata));
+                                      target.volume,
+                                      HostOf(target, metadata, mounted.device_number));
 }
 
-FuseVolume::Host KeptMounter::HostOf(const keeper::Target& target,
-                                     const std::string& metadata) const {
+FuseVolume::Host KeptMounter::HostOf(const keeper::Target& target, const std::string& metadata,
+                                     EventLoop::SessionId id) const {
   KeeperLink* const link = &link_;
   return {.rotate = [link, target, metadata, timeout = options_.serving.publish_timeout](
                         const Session& session, const Rotation& rotation) -> Status {
@@ -246,7 +270,9 @@ FuseVolume::Host KeptMounter::HostOf(const keeper::Target& target,
             } while (!status && !client->Connected() && link->ConnectedClient()->Connected());
             return status;
           },
-          .unmount = [link, target] { return link->ConnectedClient()->Unmount(target); }};
+          .unmount = [link, target] { return link->ConnectedClient()->Unmount(target); },
+          .expired = [journal = journal_,
+                      id](std::uint64_t number) { journal->Folders().RemoveBefore(id, number); }};
 }
 
 Result<std::unique_ptr<MountedVolume>> KeptMounter::MountTmpfs(const keeper::Target& target,

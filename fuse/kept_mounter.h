@@ -58,13 +58,16 @@ class KeptMounter final : public Mounter {
 
   Result<Inherited> Inherit(keeper::KeptVolume kept, ContentPool& contents) const;
   void SettleWhatWasMade(const Inherited& inherited) const;
+  void HoldOpenFolders(const std::map<EventLoop::SessionId, Inherited>& inherited) const;
+  Session::FolderListener FolderListenerOf(EventLoop::SessionId id) const;
   void AnswerWhatWasRead(const std::map<EventLoop::SessionId, Inherited>& inherited, bool resend);
   Result<RestoredVolume> Serve(Inherited inherited);
   Status Add(std::shared_ptr<Session> session, EventLoop::SessionId id);
   Result<std::unique_ptr<MountedVolume>> MountFuse(const keeper::Target& target,
                                                    const MountOptions& options,
                                                    const VolumeSpec& spec);
-  FuseVolume::Host HostOf(const keeper::Target& target, const std::string& metadata) const;
+  FuseVolume::Host HostOf(const keeper::Target& target, const std::string& metadata,
+                          EventLoop::SessionId id) const;
 
   Result<RestoredVolume> RestoreTmpfs(keeper::KeptVolume kept);
   Result<std::unique_ptr<MountedVolume>> MountTmpfs(const keeper::Target& target,

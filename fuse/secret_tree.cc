@@ -84,8 +84,12 @@ const Generation& SecretTree::State::Shown(const InodeParts& parts) const {
   const Generation* const own = Find(parts.generation);
   if (own == nullptr) return *settled;
   const bool follows = !parts.pinned && own->Number() < settled->Number() &&
-                       (own->Number() < expired_before || !own->HasOpenFolders());
+                       (own->Number() < expired_before || !IsFolderOpen(*own));
   return follows ? *settled : *own;
+}
+
+bool SecretTree::State::IsFolderOpen(const Generation& generation) const {
+  return generation.HasOpenFolders() || std::ranges::find(held, generation.Number()) != held.end();
 }
 
 bool SecretTree::State::MayBeOpen(const Generation& generation, std::uint32_t index) const {

@@ -144,6 +144,8 @@ class SecretTree {
   std::vector<std::shared_ptr<const Generation>> Settle(std::uint64_t number);
   // Generations before `number` need not be retained for who is late any more.
   void Expire(std::uint64_t number);
+  // Inherited generations of which somebody has a folder open (OpenFolders), until they expire.
+  void HoldFolders(std::vector<std::uint64_t> generations);
 
   Reply<NodeAttributes> Lookup(std::uint64_t folder, std::string_view name) const;
   Reply<NodeAttributes> GetAttributes(std::uint64_t inode) const;
@@ -189,6 +191,7 @@ class SecretTree {
     std::shared_ptr<const Generation> settled;
     std::uint64_t expired_before = 0;
     std::uint64_t inherited_until = 0;           // the newest inherited one's number
+    std::vector<std::uint64_t> held;             // of HoldFolders
     std::shared_ptr<const Generation> prepared;  // not shown yet; may be none
     bool prepared_has_folder = false;            // the helper has made it
     std::uint64_t link_number = 0;               // as in TreeState
@@ -207,6 +210,7 @@ class SecretTree {
     const GenerationNode* FindVisibleKey(std::string_view name) const;
     std::vector<std::uint32_t> VisibleKeys() const;
     void EndTransition();
+    bool IsFolderOpen(const Generation& generation) const;
     // Whether somebody may have this file of a retired generation open.
     bool MayBeOpen(const Generation& generation, std::uint32_t index) const;
     // The generation whose bytes a file's inode shows.

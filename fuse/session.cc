@@ -219,6 +219,10 @@ void Session::Expire(std::uint64_t number) {
   tree_->Expire(number);
 }
 
+void Session::NoteFolder(std::uint64_t inode, std::uint64_t handle, bool open) const {
+  if (folder_listener_ && inode != kRootInode) folder_listener_(handle & kMaxGeneration, open);
+}
+
 double Session::CacheSeconds() const {
   switch (cache_) {
     case CacheProfile::kNone:

@@ -3,9 +3,11 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -81,6 +83,12 @@ class Session {
   // as Announce does, but for requests about such folders, which are rare by then.
   void Expire(std::uint64_t number);
 
+  // Called when a folder of a generation (not the root) is opened, before the kernel hears of it,
+  // and when it was closed. On any thread that serves; must be set before any does.
+  using FolderListener = std::function<void(std::uint64_t generation, bool open)>;
+  void ListenToFolders(FolderListener listener) { folder_listener_ = std::move(listener); }
+  void NoteFolder(std::uint64_t inode, std::uint64_t handle, bool open) const;
+
   SecretTree& Tree() const { return *tree_; }
   CacheProfile Cache() const { return cache_; }
   // How long the kernel may believe what is cacheable without asking, in seconds.
@@ -104,6 +112,7 @@ class Session {
   fuse_session* session_ = nullptr;  // owned; closes fd_
   int fd_ = -1;
   SessionInit init_;
+  FolderListener folder_listener_;  // may be empty
   std::atomic<bool> ended_{false};
 };
 

@@ -142,7 +142,12 @@ void OpenDir(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
     return;
   }
   file->fh = *handle;
-  if (fuse_reply_open(request, file) == -ENOENT) tree.CloseFolder(*handle);
+  // The request is gone once it is answered.
+  const Session& session = Self(request);
+  session.NoteFolder(inode, *handle, true);
+  if (fuse_reply_open(request, file) != -ENOENT) return;
+  tree.CloseFolder(*handle);
+  session.NoteFolder(inode, *handle, false);
 }
 
 void ReadDir(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offset,
@@ -170,8 +175,9 @@ void ReadDir(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offse
   fuse_reply_buf(request, buffer.data(), used);
 }
 
-void ReleaseDir(fuse_req_t request, fuse_ino_t, fuse_file_info* file) {
+void ReleaseDir(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
   Self(request).Tree().CloseFolder(file->fh);
+  Self(request).NoteFolder(inode, file->fh, false);
   fuse_reply_err(request, 0);
 }
 

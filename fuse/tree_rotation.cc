@@ -313,6 +313,13 @@ std::vector<std::shared_ptr<const Generation>> SecretTree::Settle(std::uint64_t 
   return following;
 }
 
+void SecretTree::HoldFolders(std::vector<std::uint64_t> generations) {
+  MutexLock lock(mutex_);
+  auto state = std::make_shared<State>(*state_);
+  state->held = std::move(generations);
+  SwapState(std::move(state));
+}
+
 void SecretTree::Expire(std::uint64_t number) {
   MutexLock lock(mutex_);
   auto state = std::make_shared<State>(*state_);
