@@ -1,9 +1,20 @@
 // The agent is killed with SIGKILL over and over, and the pods do not notice.
 
-#include <chrono>
-#include <csignal>
+#include <fcntl.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "base/mutex.h"
 #include "base/syscall_filter.h"
+#include "base/thread.h"
+#include "base/unique_fd.h"
 #include "tests/system/storm.h"
 #include "tests/system/storm_value.h"
 
@@ -14,7 +25,71 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
-class CrashTest : public StormTest {};
+// A folder that a pod holds open, on a thread with descriptors of its own.
+class OpenFolder {
+ public:
+  explicit OpenFolder(const std::string& path)
+      : pod_(StartThread("pod", [this, path](const std::stop_token& stop) { Run(path, stop); })) {}
+  // No read may hang any more.
+  ~OpenFolder() {
+    pod_.request_stop();
+    Ask("");
+  }
+
+  // The counter in a file; 0 when it cannot be read or is not whole.
+  int Read(const std::string& file) {
+    std::future<int> count = Ask(file);
+    return count.wait_for(seconds(10)) == std::future_status::ready ? count.get() : 0;
+  }
+
+ private:
+  std::future<int> Ask(const std::string& file) {
+    MutexLock lock(mutex_);
+    file_ = file;
+    count_ = std::promise<int>();
+    asked_ = true;
+    changed_.NotifyAll();
+    return count_.get_future();
+  }
+
+  void Run(const std::string& path, const std::stop_token& stop) {
+    if (close_range(3, ~0U, CLOSE_RANGE_UNSHARE) != 0) std::abort();
+    const UniqueFd folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    while (true) {
+      std::string name;
+      {
+        MutexLock lock(mutex_);
+        while (!asked_) changed_.Wait(mutex_);
+        asked_ = false;
+        name = file_;
+      }
+      if (stop.stop_requested()) return;
+      const UniqueFd file(openat(folder.Get(), name.c_str(), O_RDONLY | O_CLOEXEC));
+      std::string bytes(65536, '\0');
+      const ssize_t size = read(file.Get(), bytes.data(), bytes.size());
+      bytes.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+      MutexLock lock(mutex_);
+      count_.set_value(StormCount(name, bytes).value_or(0));
+    }
+  }
+
+  Mutex mutex_;
+  CondVar changed_;
+  std::string file_ GUARDED_BY(mutex_);
+  std::promise<int> count_ GUARDED_BY(mutex_);
+  bool asked_ GUARDED_BY(mutex_) = false;
+  std::jthread pod_;
+};
+
+class CrashTest : public StormTest {
+ protected:
+  void TearDown() override {
+    StormTest::TearDown();
+    folder_.reset();
+  }
+
+  std::unique_ptr<OpenFolder> folder_;
+};
 
 TEST_F(CrashTest, NoReadFailsWhileTheAgentCrashes200Times) {
 #ifdef ESC_AGENT_SANITIZED
@@ -33,6 +108,29 @@ TEST_F(CrashTest, NoReadFailsWhileTheAgentCrashes200Times) {
                   std::chrono::duration_cast<seconds>(steady_clock::now() - start).count()));
   ExpectNothingFailed(kCrashes, "crashes of the agent");
   EXPECT_GE(rotations_->Done(), kCrashes / 8) << "rotations hardly came through";
+}
+
+TEST_F(CrashTest, AnOpenFolderStaysOfOneGenerationOverRotationsAndACrash) {
+  StartNode();
+  ASSERT_FALSE(HasFatalFailure());
+  StartReaders();
+  StartRotations();
+  // The kernel knows beta of this generation, and nobody has read it through the folder yet.
+  folder_ = std::make_unique<OpenFolder>(Target() + "/..data");
+  EXPECT_EQ(folder_->Read("beta"), folder_->Read("alpha"));
+  const auto rotate = [this] {
+    const int done = rotations_->Done();
+    EXPECT_TRUE(WaitFor([&] { return rotations_->Done() >= done + 2; }, seconds(20)));
+  };
+  const int count = folder_->Read("alpha");
+  rotate();
+  EXPECT_EQ(folder_->Read("beta"), count);
+  CrashAgent(/*reap_first=*/true);
+  EXPECT_EQ(folder_->Read("beta"), count);
+  rotate();
+  EXPECT_EQ(folder_->Read("alpha"), count);
+  EXPECT_EQ(folder_->Read("beta"), count);
+  ExpectNothingFailed(1, "crash");
 }
 
 // Without any cache in the kernel, and with as much as possible.
