@@ -31,8 +31,8 @@ Result<std::string> ResolveMountpoint(const std::string& path);
 // (fuse/user_mount.h).
 //
 // Read-only as a whole (MS_RDONLY): every write is EROFS in the kernel, before permissions and
-// without a question to us. So nobody makes renames that watchers see: that takes the keeper, with a
-// private writable mount.
+// without a question to us. So nobody makes renames that watchers see: that takes the keeper, with
+// a private writable mount.
 Result<UniqueFd> MountFuse(const std::string& path, const MountOptions& options, mode_t root_mode);
 
 // The device number of what is mounted at `path`, without a question to whoever serves it.
