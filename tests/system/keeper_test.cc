@@ -1,5 +1,6 @@
 // The keeper is replaced, killed, and killed together with the agent.
 
+#include <gmock/gmock.h>
 #include <poll.h>
 
 #include <chrono>
@@ -15,6 +16,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::EndsWith;
 
 class KeeperTest : public StormTest {
  protected:
@@ -84,7 +86,7 @@ TEST_F(KeeperTest, AKilledKeeperIsReplacedWithoutAFailedRead) {
   volume_ = bed_.Volume("second", first.attributes);
   const Status published = Publish(volume_);
   ASSERT_TRUE(published) << published.error().ToString();
-  readers_ = std::make_unique<PodReaders>(Target(), Target() + "/alpha");
+  StartReaders();
   StartRotations();
   CrashAgents(10, milliseconds(300));
   ExpectNothingFailed(10, "crashes of the agent with the new keeper");
@@ -104,7 +106,7 @@ TEST_F(KeeperTest, AfterTheEndOfBothARepublishRepairsAndAnUnpublishLeavesNothing
   agent_->Signal(SIGKILL);
   KillKeeper();
   ASSERT_EQ(agent_->Wait(seconds(10)), 128 + SIGKILL);
-  EXPECT_EQ(Read(Target() + "/alpha"), "error: open: Transport endpoint is not connected");
+  EXPECT_THAT(Read(Target() + "/alpha"), EndsWith("Transport endpoint is not connected"));
 
   bed_.StartKeeper();
   StartAgent();
@@ -130,16 +132,14 @@ TEST_F(KeeperTest, TheWatchdogLetsThoseGoWhoHangInItsVolumesAndInNoOther) {
   ASSERT_FALSE(HasFatalFailure());
   const InlineVolume beside = other.Volume("beside", volume_.attributes);
   ASSERT_TRUE(other.kubelet().Publish(other.endpoint(), beside));
-  PodReaders readers(other.kubelet().TargetPath(beside),
-                     other.kubelet().TargetPath(beside) + "/alpha");
+  PodReaders readers(other.kubelet().TargetPath(beside), other.folder() + "/pod");
 
   agent_->Signal(SIGKILL);
   const auto start = std::chrono::steady_clock::now();
   const std::string failure = Read(Target() + "/nested/deep");
   const auto took =
       std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - start);
-  EXPECT_TRUE(failure.starts_with("error: open: ")) << failure;
-  EXPECT_NE(failure, "error: hangs");
+  EXPECT_TRUE(failure.starts_with("error: open ")) << failure;
   EXPECT_GE(took, milliseconds(1500));
   EXPECT_LE(took, milliseconds(4000));
   ASSERT_EQ(agent_->Wait(seconds(10)), 128 + SIGKILL);

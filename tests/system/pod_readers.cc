@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/inotify.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -15,12 +16,13 @@
 #include <memory>
 #include <random>
 #include <set>
+#include <stdexcept>
 #include <utility>
 
 #include "base/thread.h"
 #include "base/unique_fd.h"
 #include "tests/system/process.h"
-#include "tests/system/storm_value.h"
+#include "tests/system/storm_reading.h"
 
 namespace escagent::testing {
 namespace {
@@ -37,14 +39,6 @@ constexpr std::array<const char*, 3> kFiles = {"alpha", "beta", "nested/deep"};
 constexpr int kHeldRotations = 4;
 constexpr std::chrono::seconds kHeldTime{3};
 
-// What an operation says of itself: empty when all is well.
-using Failure = std::string;
-
-Failure Errno(const std::string& what) {
-  const int error = errno;
-  return what + ": " + std::strerror(error);
-}
-
 void RaiseTo(std::atomic<int>& value, int to) {
   int seen = value;
   while (seen < to && !value.compare_exchange_weak(seen, to)) {
@@ -57,39 +51,15 @@ void RaiseTo(std::atomic<long>& value, long to) {
   }
 }
 
-Failure ReadOpen(int fd, const std::string& name, std::string& bytes) {
-  // Less than a page, so that one file takes several requests.
-  std::array<char, 3000> buffer;
-  while (true) {
-    const ssize_t n = read(fd, buffer.data(), buffer.size());
-    if (n < 0) return Errno("read " + name);
-    if (n == 0) return "";
-    bytes.append(buffer.data(), static_cast<std::size_t>(n));
-  }
-}
-
-Failure ReadFile(int folder, const std::string& path, std::string& bytes) {
-  const UniqueFd fd(openat(folder, path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return Errno("open " + path);
-  return ReadOpen(fd.Get(), path, bytes);
-}
-
-// The counter of a file that must be whole, and not older than `floor`.
-Failure Check(const std::string& file, const std::string& bytes, int floor, int& count) {
-  const std::optional<int> found = StormCount(file, bytes);
-  if (!found) {
-    return file + ": torn, " + std::to_string(bytes.size()) + " bytes: " + bytes.substr(0, 30) +
-           "...";
-  }
-  count = *found;
-  if (count >= floor) return "";
-  return file + ": shows " + std::to_string(count) + " after " + std::to_string(floor) +
-         " was seen";
-}
-
 // What a listing may have besides the keys, and what may be gone before it is looked at.
 bool ComesAndGoes(std::string_view name) {
   return name == "even" || (name.starts_with("..") && name != "..data");
+}
+
+// Of the file that the path leads to at that moment.
+Failure BindFile(const std::string& from, const std::string& to) {
+  const bool bound = mount(from.c_str(), to.c_str(), nullptr, MS_BIND, nullptr) == 0;
+  return bound ? "" : Errno("bind " + from);
 }
 
 }  // namespace
@@ -138,14 +108,26 @@ class PodReaders::Reader {
   void SubPath() {
     int last = 0;
     while (Next()) {
-      Do(kSubPath, [&] {
-        std::string bytes;
-        const Failure failure = ReadFile(AT_FDCWD, all_.sub_path_, bytes);
+      Do(kSubPath, [&] { return ReadBound(all_.folder_ + "/bound", last, all_.sub_path_count_); });
+    }
+  }
+
+  // As containers do that start, and end some rotations later.
+  void BindAnew() {
+    const std::string bound = all_.folder_ + "/anew";
+    while (Next()) {
+      int last = 0;
+      Do(kBoundAnew, [&] {
+        last = all_.newest_;
+        const Failure failure = BindFile(all_.target_ + "/alpha", bound);
         if (!failure.empty()) return failure;
-        const Failure wrong = Check("alpha", bytes, last, last);
-        all_.sub_path_count_ = last;
-        return wrong;
+        return ReadBound(bound, last, all_.bound_anew_count_);
       });
+      const int first = last;
+      while (last < first + 3 && Next()) {
+        Do(kBoundAnew, [&] { return ReadBound(bound, last, all_.bound_anew_count_); });
+      }
+      umount2(bound.c_str(), MNT_DETACH);
     }
   }
 
@@ -187,10 +169,19 @@ class PodReaders::Reader {
     std::string bytes;
     Failure failure = ReadFile(AT_FDCWD, all_.target_ + "/" + file, bytes);
     int found = 0;
-    if (failure.empty()) failure = Check(file, bytes, floor, found);
+    if (failure.empty()) failure = CheckStorm(file, bytes, floor, found);
     RaiseTo(all_.newest_, found);
     if (count != nullptr) *count = found;
     return failure;
+  }
+
+  static Failure ReadBound(const std::string& path, int& last, std::atomic<int>& count) {
+    std::string bytes;
+    const Failure failure = ReadFile(AT_FDCWD, path, bytes);
+    if (!failure.empty()) return failure;
+    const Failure wrong = CheckStorm("alpha", bytes, last, last);
+    count = last;
+    return wrong;
   }
 
   Failure ReadPair() {
@@ -202,7 +193,7 @@ class PodReaders::Reader {
     for (std::size_t i = 0; i < counts.size(); ++i) {
       std::string bytes;
       Failure failure = ReadFile(folder.Get(), kFiles[i], bytes);
-      if (failure.empty()) failure = Check(kFiles[i], bytes, floor, counts[i]);
+      if (failure.empty()) failure = CheckStorm(kFiles[i], bytes, floor, counts[i]);
       if (!failure.empty()) return failure + " (through one ..data)";
     }
     RaiseTo(all_.newest_, counts[0]);
@@ -215,7 +206,7 @@ class PodReaders::Reader {
     fd.Reset(open((all_.target_ + "/alpha").c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd) return Errno("open alpha to hold it");
     const Failure failure = ReadOpen(fd.Get(), "alpha, held,", bytes);
-    return failure.empty() ? Check("alpha", bytes, floor, count) : failure;
+    return failure.empty() ? CheckStorm("alpha", bytes, floor, count) : failure;
   }
 
   Failure ReadHeld(int fd, const std::string& bytes) {
@@ -299,8 +290,14 @@ class PodReaders::Reader {
   std::minstd_rand random_{std::random_device()()};
 };
 
-PodReaders::PodReaders(std::string target, std::string sub_path)
-    : target_(std::move(target)), sub_path_(std::move(sub_path)) {
+PodReaders::PodReaders(std::string target, std::string folder)
+    : target_(std::move(target)), folder_(std::move(folder)) {
+  mkdir(folder_.c_str(), 0700);
+  for (const char* name : {"/bound", "/anew"}) {
+    close(open((folder_ + name).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  }
+  const Failure failure = BindFile(target_ + "/alpha", folder_ + "/bound");
+  if (!failure.empty()) throw std::runtime_error(failure);
   Start("watcher", &Reader::Watch);
   WaitFor([this] { return watching_.load(); }, std::chrono::seconds(10));
   for (int i = 0; i < 4; ++i) Start("open", &Reader::Open);
@@ -308,6 +305,7 @@ PodReaders::PodReaders(std::string target, std::string sub_path)
   Start("stat", &Reader::Stat);
   Start("list", &Reader::List);
   Start("sub-path", &Reader::SubPath);
+  Start("bound anew", &Reader::BindAnew);
 }
 
 PodReaders::~PodReaders() = default;
@@ -332,10 +330,10 @@ milliseconds PodReaders::TakeWorstStall() {
 }
 
 std::vector<ReaderReport> PodReaders::Reports() const {
-  constexpr std::array<const char*, kKindCount> kNames = {
-      "open+read+close", "two files of one ..data", "held file", "stat", "readdir+lstat", "subPath",
-      "after event",
-  };
+  constexpr auto kNames =
+      std::to_array<const char*>({"open+read+close", "two files of one ..data", "held file", "stat",
+                                  "readdir+lstat", "subPath", "subPath bound anew", "after event"});
+  static_assert(kNames.size() == kKindCount);
   std::vector<ReaderReport> reports;
   for (std::size_t i = 0; i < kNames.size(); ++i) {
     const auto worst = nanoseconds(numbers_[i].worst_ns);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -18,7 +19,7 @@ struct ReaderReport {
   std::chrono::milliseconds worst_stall{0};
 };
 
-// Stands in for pods that use a volume with the values of storm_value.h all the time: 8 threads
+// Stands in for pods that use a volume with the values of storm_value.h all the time: 9 threads
 // that read and look in every way there is, and one that watches the folder. Each operation must
 // succeed; each value must be whole, of one generation where it is read through one folder, and
 // never older than a value that anybody has read through the same path, or the watcher has seen
@@ -28,8 +29,9 @@ struct ReaderReport {
 // inherits no open file of the volume.
 class PodReaders {
  public:
-  // `target`: the volume; `sub_path`: where its file alpha is mounted.
-  PodReaders(std::string target, std::string sub_path);
+  // `target`: the volume. `folder` is made; there the volume's file alpha is mounted, as kubelet
+  // does for a subPath, once for good and again and again. Throws std::runtime_error if it cannot.
+  PodReaders(std::string target, std::string folder);
   // Stop must have succeeded, or the volume's connection must have been aborted.
   ~PodReaders();
   PodReaders(const PodReaders&) = delete;
@@ -42,8 +44,9 @@ class PodReaders {
   int WatchedCount() const { return watched_; }
   // MOVED_TO events of ..data.
   int WatchedSwaps() const { return swaps_; }
-  // The counter of the last read through `sub_path`.
-  int SubPathCount() const { return sub_path_count_; }
+  // The counter of the last read through `sub_path`, or of one that was bound later, if it is
+  // lower.
+  int SubPathCount() const { return std::min(sub_path_count_.load(), bound_anew_count_.load()); }
   // The longest that one operation took since the last call.
   std::chrono::milliseconds TakeWorstStall();
 
@@ -54,7 +57,7 @@ class PodReaders {
   std::string Failures() const EXCLUDES(mutex_);
 
  private:
-  enum Kind { kOpen, kPair, kHeld, kStat, kList, kSubPath, kWatcher, kKindCount };
+  enum Kind { kOpen, kPair, kHeld, kStat, kList, kSubPath, kBoundAnew, kWatcher, kKindCount };
   class Reader;
   struct Numbers {
     std::atomic<long> operations{0};
@@ -66,7 +69,7 @@ class PodReaders {
   void Fail(Kind kind, const std::string& text) EXCLUDES(mutex_);
 
   const std::string target_;
-  const std::string sub_path_;
+  const std::string folder_;
   std::array<Numbers, kKindCount> numbers_;
   std::atomic<long> worst_since_ns_{0};
   std::atomic<long> failures_{0};
@@ -74,6 +77,7 @@ class PodReaders {
   std::atomic<int> watched_{0};
   std::atomic<int> swaps_{0};
   std::atomic<int> sub_path_count_{0};
+  std::atomic<int> bound_anew_count_{0};
   std::atomic<int> running_{0};
   std::atomic<bool> watching_{false};
   mutable Mutex mutex_;

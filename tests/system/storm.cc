@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +18,7 @@
 #include "agent/status/admin_protocol.h"
 #include "base/thread.h"
 #include "base/unique_fd.h"
+#include "tests/system/storm_reading.h"
 #include "tests/system/storm_value.h"
 
 namespace escagent::testing {
@@ -50,19 +50,6 @@ std::string LastLines(const std::string& text, std::size_t lines) {
     at = text.rfind('\n', at - 1);
   }
   return at == std::string::npos || at == 0 ? text : text.substr(at + 1);
-}
-
-std::string ReadToEnd(const std::string& path) {
-  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return std::string("error: open: ") + std::strerror(errno);
-  std::string bytes;
-  std::array<char, 4096> buffer;
-  while (true) {
-    const ssize_t n = read(fd.Get(), buffer.data(), buffer.size());
-    if (n < 0) return std::string("error: read: ") + std::strerror(errno);
-    if (n == 0) return bytes;
-    bytes.append(buffer.data(), static_cast<std::size_t>(n));
-  }
 }
 
 }  // namespace
@@ -183,11 +170,7 @@ void StormTest::CrashAgents(int times, milliseconds longest_life) {
 }
 
 void StormTest::StartReaders() {
-  ASSERT_EQ(close(open(SubPath().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)), 0);
-  // As kubelet does for subPath: of the file that the path leads to at that moment.
-  ASSERT_EQ(mount((Target() + "/alpha").c_str(), SubPath().c_str(), nullptr, MS_BIND, nullptr), 0)
-      << std::strerror(errno);
-  readers_ = std::make_unique<PodReaders>(Target(), SubPath());
+  readers_ = std::make_unique<PodReaders>(Target(), bed_.folder() + "/" + volume_.pod_name);
 }
 
 void StormTest::StartRotations() {
@@ -225,7 +208,9 @@ std::string StormTest::Read(const std::string& path, milliseconds timeout) {
   std::future<std::string> bytes = promise->get_future();
   std::jthread thread = StartThread("read", [promise, path] {
     if (close_range(3, ~0U, CLOSE_RANGE_UNSHARE) != 0) std::abort();
-    promise->set_value(ReadToEnd(path));
+    std::string all;
+    const Failure failure = ReadFile(AT_FDCWD, path, all);
+    promise->set_value(failure.empty() ? all : "error: " + failure);
   });
   if (bytes.wait_for(timeout) == std::future_status::ready) return bytes.get();
   MutexLock lock(reads_mutex_);

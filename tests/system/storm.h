@@ -82,7 +82,6 @@ class StormTest : public ::testing::Test {
   // Of one of the volume's values, or 0.
   int ReadCount();
   std::string Target() const { return bed_.kubelet().TargetPath(volume_); }
-  std::string SubPath() const { return bed_.folder() + "/sub-path"; }
   // Folders and mounts of a volume that was unpublished.
   std::vector<std::string> LeftBehind(const InlineVolume& volume) const;
 
