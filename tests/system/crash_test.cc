@@ -12,7 +12,6 @@
 #include <thread>
 
 #include "base/mutex.h"
-#include "base/syscall_filter.h"
 #include "base/thread.h"
 #include "base/unique_fd.h"
 #include "tests/system/storm.h"
@@ -92,11 +91,7 @@ class CrashTest : public StormTest {
 };
 
 TEST_F(CrashTest, NoReadFailsWhileTheAgentCrashes200Times) {
-#ifdef ESC_AGENT_SANITIZED
-  constexpr int kCrashes = 60;  // each start takes much longer
-#else
-  constexpr int kCrashes = 200;
-#endif
+  constexpr int kCrashes = Times(200);
   StartNode();
   ASSERT_FALSE(HasFatalFailure());
   StartReaders();
@@ -137,7 +132,7 @@ TEST_F(CrashTest, AnOpenFolderStaysOfOneGenerationOverRotationsAndACrash) {
 class CacheTest : public CrashTest, public ::testing::WithParamInterface<const char*> {};
 
 TEST_P(CacheTest, NoReadFailsWhileTheAgentCrashes) {
-  constexpr int kCrashes = 40;
+  constexpr int kCrashes = Times(40);
   attributes_["cache"] = GetParam();
   StartNode();
   ASSERT_FALSE(HasFatalFailure());
@@ -150,7 +145,7 @@ TEST_P(CacheTest, NoReadFailsWhileTheAgentCrashes) {
 INSTANTIATE_TEST_SUITE_P(Profiles, CacheTest, ::testing::Values("none", "full"));
 
 TEST_F(CrashTest, WithEscDownTheLastValuesAreThereAtOnce) {
-  constexpr int kCrashes = 50;
+  constexpr int kCrashes = Times(50);
   StartNode();
   ASSERT_FALSE(HasFatalFailure());
   StartReaders();

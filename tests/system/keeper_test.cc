@@ -50,7 +50,7 @@ class KeeperTest : public StormTest {
 };
 
 TEST_F(KeeperTest, NoReadFailsWhile20KeepersTakeOver) {
-  constexpr int kUpgrades = 20;
+  constexpr int kUpgrades = Times(20);
   StartNode();
   ASSERT_FALSE(HasFatalFailure());
   StartReaders();
@@ -61,8 +61,8 @@ TEST_F(KeeperTest, NoReadFailsWhile20KeepersTakeOver) {
     bed_.StartKeeper();
   }
   // The last one has everything that the agents need.
-  CrashAgents(10, milliseconds(300));
-  ExpectNothingFailed(kUpgrades, "upgrades of the keeper, and 10 crashes of the agent after them");
+  CrashAgents(Times(10), milliseconds(300));
+  ExpectNothingFailed(kUpgrades, "upgrades of the keeper, then crashes of the agent");
 }
 
 TEST_F(KeeperTest, AKilledKeeperIsReplacedWithoutAFailedRead) {
@@ -88,8 +88,8 @@ TEST_F(KeeperTest, AKilledKeeperIsReplacedWithoutAFailedRead) {
   ASSERT_TRUE(published) << published.error().ToString();
   StartReaders();
   StartRotations();
-  CrashAgents(10, milliseconds(300));
-  ExpectNothingFailed(10, "crashes of the agent with the new keeper");
+  CrashAgents(Times(10), milliseconds(300));
+  ExpectNothingFailed(Times(10), "crashes of the agent with the new keeper");
 
   // The volume from before is restored by kubelet's next call.
   volume_ = first;

@@ -27,7 +27,7 @@ using std::chrono::steady_clock;
 class RolloutTest : public StormTest {};
 
 TEST_F(RolloutTest, NoReadFailsWhile30AgentsTakeOver) {
-  constexpr int kRollouts = 30;
+  constexpr int kRollouts = Times(30);
   StartNode();
   ASSERT_FALSE(HasFatalFailure());
   StartReaders();
@@ -101,7 +101,7 @@ class CallsTest : public StormTest {
 };
 
 TEST_F(CallsTest, PodsComeAndGoWhileTheAgentCrashes) {
-  constexpr int kCrashes = 60;
+  constexpr int kCrashes = Times(60);
   StartNode();
   ASSERT_FALSE(HasFatalFailure());
   StartReaders();
@@ -116,8 +116,40 @@ TEST_F(CallsTest, PodsComeAndGoWhileTheAgentCrashes) {
   ExpectNothingFailed(kCrashes, "crashes of the agent while pods came and went");
   std::printf("    %d pods, %d calls, %d of them tried again, the slowest %ld ms\n", pods_.load(),
               calls_.load(), retries_.load(), static_cast<long>(slowest_.load().count()));
-  EXPECT_GE(pods_, 20);
+  EXPECT_GE(pods_, Times(20));
   EXPECT_EQ(MountsBelow(bed_.kubelet_dir()).size(), 1U) << "only the first pod's is left";
+}
+
+TEST_F(CallsTest, EverythingAtOnce) {
+  constexpr int kEvents = Times(60);
+  StartNode();
+  ASSERT_FALSE(HasFatalFailure());
+  StartReaders();
+  StartRotations();
+  std::minstd_rand random{std::random_device()()};
+  const auto up_to = [&random](int most) {
+    return std::uniform_int_distribution<int>(0, most)(random);
+  };
+  {
+    std::vector<std::jthread> kubelet;
+    for (const char* name : {"a", "b"}) {
+      kubelet.emplace_back([this, name](const std::stop_token& stop) { Pods(name, stop); });
+    }
+    for (int i = 0; i < kEvents && !HasFailure(); ++i) {
+      poll(nullptr, 0, up_to(400));
+      const int event = up_to(9);
+      if (event < 5) CrashAgent(event % 2 == 0);
+      if (event >= 5 && event <= 7) {
+        AwaitAgent();  // of two that start, the second may be the one that is replaced
+        SpawnAgent();
+        EXPECT_EQ(previous_->Wait(seconds(5)), 0) << "the old agent hands over and exits";
+      }
+      if (event > 7) bed_.StartKeeper();
+    }
+  }
+  ExpectNothingFailed(kEvents, "crashes, rollouts and keeper upgrades while pods came and went");
+  std::printf("    %d pods, %d calls, %d of them tried again, the slowest %ld ms\n", pods_.load(),
+              calls_.load(), retries_.load(), static_cast<long>(slowest_.load().count()));
 }
 
 TEST_F(CallsTest, CallsWaitForTheNextAgentAndAreAnswered) {

@@ -161,7 +161,7 @@ void StormTest::CrashAgents(int times, milliseconds longest_life) {
   for (int i = 0; i < times && !HasFailure(); ++i) {
     if (i % 8 == 7 && rotations_ != nullptr) {
       const int done = rotations_->Done();
-      WaitFor([&] { return rotations_->Done() > done; }, seconds(1));
+      WaitFor([&] { return rotations_->Done() > done; }, seconds(5));
     } else {
       poll(nullptr, 0, life(random_));
     }

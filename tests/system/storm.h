@@ -12,11 +12,21 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "base/syscall_filter.h"
 #include "tests/system/pod_readers.h"
 #include "tests/system/process.h"
 #include "tests/system/testbed.h"
 
 namespace escagent::testing {
+
+// How often something is done to the programs: with sanitizers each start takes much longer.
+constexpr int Times(int times) {
+#ifdef ESC_AGENT_SANITIZED
+  return times / 4;
+#else
+  return times;
+#endif
+}
 
 // Edits the environment on the dev server's disk again and again, one counter higher each time, and
 // waits until the watcher among the readers has seen it come.

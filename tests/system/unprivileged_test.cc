@@ -55,7 +55,7 @@ class UnprivilegedTest : public StormTest {
 };
 
 TEST_F(UnprivilegedTest, NoReadFailsWhileAnAgentWithoutAnyRightCrashes) {
-  constexpr int kCrashes = 40;
+  constexpr int kCrashes = Times(40);
   StartNode({"--agent-uid", "65534"});
   ASSERT_FALSE(HasFatalFailure());
   const std::string status = AgentStatus();
