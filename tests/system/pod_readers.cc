@@ -290,7 +290,7 @@ class PodReaders::Reader {
   std::minstd_rand random_{std::random_device()()};
 };
 
-PodReaders::PodReaders(std::string target, std::string folder)
+PodReaders::PodReaders(std::string target, std::string folder, bool sub_paths)
     : target_(std::move(target)), folder_(std::move(folder)) {
   mkdir(folder_.c_str(), 0700);
   for (const char* name : {"/bound", "/anew"}) {
@@ -304,6 +304,7 @@ PodReaders::PodReaders(std::string target, std::string folder)
   Start("held", &Reader::Hold);
   Start("stat", &Reader::Stat);
   Start("list", &Reader::List);
+  if (!sub_paths) return;
   Start("sub-path", &Reader::SubPath);
   Start("bound anew", &Reader::BindAnew);
 }

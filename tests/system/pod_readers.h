@@ -31,7 +31,9 @@ class PodReaders {
  public:
   // `target`: the volume. `folder` is made; there the volume's file alpha is mounted, as kubelet
   // does for a subPath, once for good and again and again. Throws std::runtime_error if it cannot.
-  PodReaders(std::string target, std::string folder);
+  // Not with `sub_paths` false, for `cache: full`: without opens to go by, such a file follows a
+  // rotation in place, while it is read.
+  PodReaders(std::string target, std::string folder, bool sub_paths);
   // Stop must have succeeded, or the volume's connection must have been aborted.
   ~PodReaders();
   PodReaders(const PodReaders&) = delete;

@@ -170,7 +170,8 @@ void StormTest::CrashAgents(int times, milliseconds longest_life) {
 }
 
 void StormTest::StartReaders() {
-  readers_ = std::make_unique<PodReaders>(Target(), bed_.folder() + "/" + volume_.pod_name);
+  readers_ = std::make_unique<PodReaders>(Target(), bed_.folder() + "/" + volume_.pod_name,
+                                          attributes_["cache"] != "full");
 }
 
 void StormTest::StartRotations() {
@@ -182,7 +183,8 @@ void StormTest::ExpectNothingFailed(int times, const char* what) {
     EXPECT_EQ(rotations_->Stop(), "");
     count_ = rotations_->Last();
     EXPECT_GE(readers_->WatchedSwaps(), rotations_->Done());
-    EXPECT_TRUE(WaitFor([this] { return readers_->SubPathCount() == count_; }, seconds(10)))
+    EXPECT_TRUE(attributes_["cache"] == "full" ||
+                WaitFor([this] { return readers_->SubPathCount() == count_; }, seconds(10)))
         << "the subPath shows " << readers_->SubPathCount() << ", the volume " << count_;
   }
   const bool ended = readers_->Stop(seconds(20));
