@@ -132,7 +132,7 @@ TEST_F(KeeperTest, TheWatchdogLetsThoseGoWhoHangInItsVolumesAndInNoOther) {
   ASSERT_FALSE(HasFatalFailure());
   const InlineVolume beside = other.Volume("beside", volume_.attributes);
   ASSERT_TRUE(other.kubelet().Publish(other.endpoint(), beside));
-  PodReaders readers(other.kubelet().TargetPath(beside), other.folder() + "/pod");
+  PodReaders readers(other.kubelet().TargetPath(beside), other.folder() + "/pod", true);
 
   agent_->Signal(SIGKILL);
   const auto start = std::chrono::steady_clock::now();
