@@ -85,7 +85,7 @@ class App::Impl {
     ESC_RETURN_IF_ERROR(StartCsi(std::move(callbacks.on_fatal)));
     ESC_RETURN_IF_ERROR(StartListeners());
     started_ = true;
-    if (reconnected_early_) Reconnected();
+    UseNewKeeper();
     return {};
   }
 
@@ -107,12 +107,20 @@ class App::Impl {
                    options_.keeper_socket,
                    {.on_drain = std::move(on_drain), .on_reconnected = [this] { Reconnected(); }},
                    kKeeperPatience, kKeeperTimeout));
+    return link_->WithKeeper(
+        [&](keeper::KeeperClient& client) { return TakeOver(client, restored); });
+  }
+
+  Status TakeOver(keeper::KeeperClient& client, std::vector<fuse::RestoredVolume>& restored) {
     fuse::KeptMounter::Options options{.kubelet_dir = options_.kubelet_dir, .serving = {}};
     // The keeper's renames tell the kernel; there is little left to do.
     options.serving.notifiers = 1;
     ESC_ASSIGN_OR_RETURN(auto kept, fuse::KeptMounter::Create(std::move(options), *link_));
     ESC_ASSIGN_OR_RETURN(restored, kept->Restore());
-    ESC_RETURN_IF_ERROR(link_->Client()->Ready(/*just_started=*/true));
+    if (Status ready = client.Ready(/*just_started=*/true); !ready) {
+      restored.clear();  // before the mounter
+      return ready;
+    }
     kept_ = kept.get();
     mounter_ = std::move(kept);
     LogInfo("took over from esc-keeper",
@@ -120,12 +128,14 @@ class App::Impl {
     return {};
   }
 
-  // On the link's thread, or the one that starts.
+  // On the link's thread. Not before all is started: then that thread does what is to be done.
   void Reconnected() {
-    if (!started_) {
-      reconnected_early_ = true;
-      return;
-    }
+    reconnected_ = true;
+    if (started_) UseNewKeeper();
+  }
+
+  void UseNewKeeper() {
+    if (!reconnected_.exchange(false)) return;
     Status status = kept_->Reconnected();
     if (status) status = link_->Client()->Ready(/*just_started=*/false);
     if (status) status = AdoptSockets();
@@ -162,8 +172,11 @@ class App::Impl {
     };
     csi::AdoptedSockets sockets;
     if (link_ != nullptr) {
-      ESC_ASSIGN_OR_RETURN(keeper::ListeningSockets kept, link_->Client()->GetSockets());
-      sockets = {.csi = std::move(kept.csi), .registration = std::move(kept.registration)};
+      ESC_RETURN_IF_ERROR(link_->WithKeeper([&](keeper::KeeperClient& client) -> Status {
+        ESC_ASSIGN_OR_RETURN(keeper::ListeningSockets kept, client.GetSockets());
+        sockets = {.csi = std::move(kept.csi), .registration = std::move(kept.registration)};
+        return {};
+      }));
     }
     // The folder is the driver's own, unlike that of the registration socket.
     std::error_code ignored;
@@ -252,7 +265,7 @@ class App::Impl {
   std::unique_ptr<fuse::KeeperLink> link_;
   fuse::KeptMounter* kept_ = nullptr;  // mounter_, then
   std::atomic<bool> started_ = false;
-  std::atomic<bool> reconnected_early_ = false;
+  std::atomic<bool> reconnected_ = false;
   std::unique_ptr<fuse::Mounter> mounter_;
   std::unique_ptr<volume::VolumeManager> volumes_;
   std::unique_ptr<csi::Server> csi_;

@@ -88,6 +88,14 @@ std::shared_ptr<keeper::KeeperClient> KeeperLink::ConnectedClient() {
   return client_;
 }
 
+Status KeeperLink::WithKeeper(const std::function<Status(keeper::KeeperClient& client)>& body) {
+  while (true) {
+    const std::shared_ptr<keeper::KeeperClient> client = ConnectedClient();
+    Status status = body(*client);
+    if (status || client->Connected() || !ConnectedClient()->Connected()) return status;
+  }
+}
+
 Status KeeperLink::Drained() {
   {
     MutexLock lock(mutex_);

@@ -40,6 +40,8 @@ class KeeperLink {
   // The same, but a keeper that is being replaced is waited for, until some seconds after the
   // connection to it broke. Not from on_reconnected.
   std::shared_ptr<keeper::KeeperClient> ConnectedClient() EXCLUDES(mutex_);
+  // Calls `body` with that; again when it failed and another keeper has taken over meanwhile.
+  Status WithKeeper(const std::function<Status(keeper::KeeperClient& client)>& body);
   bool Connected() const { return Client()->Connected(); }
 
   // Everything that was read from /dev/fuse is answered, and no more will be read. Does not connect

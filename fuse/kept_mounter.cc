@@ -257,18 +257,12 @@ FuseVolume::Host KeptMounter::HostOf(const keeper::Target& target, const std::st
   KeeperLink* const link = &link_;
   return {.rotate = [link, target, metadata, timeout = options_.serving.publish_timeout](
                         const Session& session, const Rotation& rotation) -> Status {
-            Status status;
-            std::shared_ptr<keeper::KeeperClient> client;
-            do {
-              client = link->ConnectedClient();
-              status = Keep(*client, target, session, metadata);
-              if (!status) continue;
-              status = client->Rotate(target.volume, rotation.previous->Number(),
-                                      rotation.current->Number(), timeout);
-              // Again if the keeper was replaced meanwhile: a generation that it does not keep must
-              // not be shown.
-            } while (!status && !client->Connected() && link->ConnectedClient()->Connected());
-            return status;
+            // A generation that the keeper does not keep must not be shown.
+            return link->WithKeeper([&](keeper::KeeperClient& client) -> Status {
+              ESC_RETURN_IF_ERROR(Keep(client, target, session, metadata));
+              return client.Rotate(target.volume, rotation.previous->Number(),
+                                   rotation.current->Number(), timeout);
+            });
           },
           .unmount = [link, target] { return link->ConnectedClient()->Unmount(target); },
           .expired = [journal = journal_,
