@@ -112,13 +112,13 @@ class PodReaders::Reader {
     }
   }
 
-  // As containers do that start, and end some rotations later.
+  // As containers do that start, and end some rotations later. What is bound may be a file of the
+  // generation before the newest one seen: it follows when the rotation is done everywhere.
   void BindAnew() {
     const std::string bound = all_.folder_ + "/anew";
     while (Next()) {
       int last = 0;
       Do(kBoundAnew, [&] {
-        last = all_.newest_;
         const Failure failure = BindFile(all_.target_ + "/alpha", bound);
         if (!failure.empty()) return failure;
         return ReadBound(bound, last, all_.bound_anew_count_);
