@@ -65,6 +65,23 @@ TEST_F(KeeperTest, NoReadFailsWhile20KeepersTakeOver) {
   ExpectNothingFailed(kUpgrades, "upgrades of the keeper, then crashes of the agent");
 }
 
+TEST_F(KeeperTest, AgentsStartWhileTheKeeperIsReplaced) {
+  constexpr int kUpgrades = Times(40);
+  StartNode();
+  ASSERT_FALSE(HasFatalFailure());
+  StartReaders();
+  StartRotations();
+  std::minstd_rand random{std::random_device()()};
+  for (int i = 0; i < kUpgrades && !HasFailure(); ++i) {
+    CrashAgent(/*reap_first=*/true);
+    // An agent needs some 15 ms to start.
+    poll(nullptr, 0, std::uniform_int_distribution<int>(0, 25)(random));
+    bed_.StartKeeper();
+    AwaitAgent();
+  }
+  ExpectNothingFailed(kUpgrades, "upgrades of the keeper while an agent started");
+}
+
 TEST_F(KeeperTest, AKilledKeeperIsReplacedWithoutAFailedRead) {
   StartNode();
   ASSERT_FALSE(HasFatalFailure());
