@@ -58,35 +58,43 @@ Result<std::string> DefinitionStore::Observe(const esc::EnvironmentRef& ref) {
   const std::string key = WithoutVersion(ref).ToString();
   const fs::path path = fs::path(directory_) / ref.organization / ref.project /
                         (ref.environment + std::string(kExtension));
-  std::uint64_t reading = 0;
-  {
+  while (true) {
+    int latest = 0;
+    {
+      MutexLock lock(mutex_);
+      const auto known = environments_.find(key);
+      if (known != environments_.end()) latest = LatestNumber(known->second);
+    }
+    auto text = ReadFile(path.string(), eval::kMaxDefinitionSize);
+    if (!text) {
+      if (text.error().code != Code::kNotFound) return std::unexpected(text.error());
+      return NotFound("environment '" + key + "' not found");
+    }
+    const bool settled = clock_.WallNow() - ModifiedAt(path) > kSettleTime;
     MutexLock lock(mutex_);
-    reading = ++readings_;
+    Environment& environment = environments_[key];
+    // Whoever recorded meanwhile may have read after us: nobody brings back the text from before.
+    if (LatestNumber(environment) != latest && !IsLatest(environment, *text)) continue;
+    Record(environment, *std::move(text), settled);
+    return key;
   }
-  auto text = ReadFile(path.string(), eval::kMaxDefinitionSize);
-  if (!text) {
-    if (text.error().code != Code::kNotFound) return std::unexpected(text.error());
-    return NotFound("environment '" + key + "' not found");
-  }
-  const bool settled = clock_.WallNow() - ModifiedAt(path) > kSettleTime;
-  MutexLock lock(mutex_);
-  Environment& environment = environments_[key];
-  // A slow reader must not bring back the text from before somebody else's reading.
-  if (reading < environment.observed) return key;
-  environment.observed = reading;
-  Record(environment, *std::move(text), settled);
-  return key;
+}
+
+int DefinitionStore::LatestNumber(const Environment& environment) {
+  return environment.revisions.empty() ? 0 : environment.revisions.back().number;
+}
+
+bool DefinitionStore::IsLatest(const Environment& environment, const Secret& text) {
+  return !environment.revisions.empty() && environment.revisions.back().text->Equals(text);
 }
 
 void DefinitionStore::Record(Environment& environment, Secret text, bool settled) {
   std::vector<Revision>& revisions = environment.revisions;
-  if (!revisions.empty()) {
-    if (revisions.back().text->Equals(text)) return;
-    // Editors and shells empty a file before they write it.
-    if (text.Empty() && !settled) return;
-  }
+  if (IsLatest(environment, text)) return;
+  // Editors and shells empty a file before they write it.
+  if (!revisions.empty() && text.Empty() && !settled) return;
   Revision revision;
-  revision.number = revisions.empty() ? 1 : revisions.back().number + 1;
+  revision.number = LatestNumber(environment) + 1;
   revision.etag = EtagOf(text.Reveal());
   revision.text = std::make_shared<const Secret>(std::move(text));
   revision.created = clock_.WallNow();

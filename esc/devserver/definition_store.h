@@ -59,19 +59,19 @@ class DefinitionStore {
 
  private:
   struct Environment {
-    std::uint64_t observed = 0;  // the number of the newest reading that was taken in
     std::vector<Revision> revisions;
   };
 
   // Reads the file and takes its text into the history. Gives the environment's key, which has at
   // least one revision then.
   Result<std::string> Observe(const esc::EnvironmentRef& ref);
-  void Record(Environment& environment, Secret text, bool settled);
+  static int LatestNumber(const Environment& environment);  // 0: it has none
+  static bool IsLatest(const Environment& environment, const Secret& text);
+  void Record(Environment& environment, Secret text, bool settled) REQUIRES(mutex_);
 
   const std::string directory_;
   const Clock& clock_;
   Mutex mutex_;
-  std::uint64_t readings_ GUARDED_BY(mutex_) = 0;
   std::map<std::string, Environment> environments_ GUARDED_BY(mutex_);
 };
 
