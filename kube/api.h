@@ -15,10 +15,10 @@ namespace escagent::kube {
 
 // Which calls go first when more is asked than the rate allows.
 enum class Priority {
-  kExempt,      // leases: never waits for the rate
+  kExempt,       // leases: never waits for the rate
   kInteractive,  // somebody waits: a publish, a new or edited object
-  kNormal,      // a value changed
-  kBackground,  // resynchronisation, events
+  kNormal,       // a value changed
+  kBackground,   // resynchronisation, events
 };
 
 struct CallOptions {
@@ -58,10 +58,10 @@ struct Preconditions {
 
 // The seam for Kubernetes: calls on objects. Answers are the server's objects. Errors carry the
 // server's own message and name the object: NOT_FOUND, ALREADY_EXISTS (POST of a name that is
-// taken), ABORTED (409 Conflict: read again and retry), INVALID_ARGUMENT (400, 422), UNAUTHENTICATED,
-// PERMISSION_DENIED, RESOURCE_EXHAUSTED (429, with retry_after), FAILED_PRECONDITION (410: the
-// resourceVersion or continue token is too old), UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED.
-// Thread-safe; calls block, each with a deadline of its own.
+// taken), ABORTED (409 Conflict: read again and retry), INVALID_ARGUMENT (400, 422),
+// UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED (429, with retry_after),
+// FAILED_PRECONDITION (410: the resourceVersion or continue token is too old), UNAVAILABLE,
+// DEADLINE_EXCEEDED, CANCELLED. Thread-safe; calls block, each with a deadline of its own.
 class Api {
  public:
   virtual ~Api() = default;

@@ -17,11 +17,11 @@ struct Selection {
   std::string label_selector;
   std::string field_selector;
   bool metadata_only = false;  // PartialObjectMetadata
-  // Do not list: start a watch that begins with what is there (for who may watch but not list). What
-  // vanished while the watch was away is then found out by comparing with the initial events up to
-  // their bookmark (sendInitialEvents); servers without that are asked for a plain watch, which
-  // begins with synthetic ADDED events and no sign of their end (OnSynced then comes with the first
-  // bookmark or after a short while without events).
+  // Do not list: start a watch that begins with what is there (for who may watch but not list).
+  // What vanished while the watch was away is then found out by comparing with the initial events
+  // up to their bookmark (sendInitialEvents); servers without that are asked for a plain watch,
+  // which begins with synthetic ADDED events and no sign of their end (OnSynced then comes with the
+  // first bookmark or after a short while without events).
   bool watch_only = false;
 };
 
@@ -58,10 +58,10 @@ class InformerHandle {
   std::unique_ptr<Impl> impl_;
 };
 
-// List + watch of many selections with few threads (Kubernetes API concepts, "Efficient detection of
-// changes"). A watch resumes at the last resourceVersion it has seen (bookmarks count); after 410
-// Gone the selection is listed again, and what vanished meanwhile is told as deleted. Watches are
-// renewed by the server's timeout (asked for: 5 to 10 minutes, spread). Thread-safe.
+// List + watch of many selections with few threads (Kubernetes API concepts, "Efficient detection
+// of changes"). A watch resumes at the last resourceVersion it has seen (bookmarks count); after
+// 410 Gone the selection is listed again, and what vanished meanwhile is told as deleted. Watches
+// are renewed by the server's timeout (asked for: 5 to 10 minutes, spread). Thread-safe.
 class Informers {
  public:
   virtual ~Informers() = default;
