@@ -46,7 +46,7 @@ class App::Impl {
         clock_(clock),
         started_at_(clock.WallNow()),
         transport_({.user_agent = "esc-agent/" + std::string(kVersion),
-                    .ca_file = options.esc_ca_file,
+                    .tls = {.ca_file = options.esc_ca_file},
                     .allow_plain_http = options.allow_plain_http}),
         cache_({.default_interval = options.refresh_interval,
                 .max_stale = options.max_stale,

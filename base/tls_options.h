@@ -12,15 +12,15 @@ namespace escagent {
 // text, which wins. Copyable.
 struct TlsOptions {
   // The CAs to trust instead of the system's. Both empty: the system's.
-  std::string ca_file;
-  std::string ca_pem;
+  std::string ca_file{};
+  std::string ca_pem{};
   // The client's certificate chain and its private key. Both or neither.
-  std::string certificate_file;
-  std::string certificate_pem;
-  std::string key_file;
-  std::shared_ptr<const Secret> key_pem;
+  std::string certificate_file{};
+  std::string certificate_pem{};
+  std::string key_file{};
+  std::shared_ptr<const Secret> key_pem{};
   // The name that the server's certificate must have, instead of the URL's host. Empty: the host.
-  std::string server_name;
+  std::string server_name{};
   // Do not check the server's certificate at all (kubeconfig's insecure-skip-tls-verify).
   bool insecure = false;
 };

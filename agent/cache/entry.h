@@ -11,8 +11,8 @@
 
 #include "agent/cache/environment_cache.h"
 #include "agent/cache/environment_state.h"
-#include "agent/cache/waker.h"
 #include "base/clock.h"
+#include "base/waker.h"
 
 namespace escagent::cache {
 

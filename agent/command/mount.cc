@@ -160,7 +160,7 @@ int Mount(FlagSet& flags, const MountArguments& arguments) {
   if (!credentials) return Fail(credentials.error());
   SystemClock clock;
   CurlTransport transport({.user_agent = "esc-agent/" + std::string(kVersion),
-                           .ca_file = flags.Text("esc-ca-file"),
+                           .tls = {.ca_file = flags.Text("esc-ca-file")},
                            .allow_plain_http = allow_plain_http});
   const auto token = std::make_shared<const Secret>(std::move(credentials->token));
   cache::EnvironmentCache cache({}, clock);

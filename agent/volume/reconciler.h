@@ -9,11 +9,11 @@
 #include <thread>
 #include <vector>
 
-#include "agent/cache/waker.h"
 #include "agent/volume/volume.h"
 #include "agent/volume/volume_source.h"
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "base/waker.h"
 
 namespace escagent::volume {
 
@@ -73,7 +73,7 @@ class Reconciler {
   Clock& clock_;
   const std::function<VolumeList()> volumes_;
 
-  cache::Waker waker_;
+  Waker waker_;
   Mutex mutex_;
   std::set<std::string> to_check_ GUARDED_BY(mutex_);
   Clock::TimePoint next_check_;  // of all volumes; the thread's own

@@ -43,7 +43,7 @@ LIBRARIES = [
     (r"grpc|google/protobuf|.*\.pb\.h$", ["csi"]),
     (r"fuse3?/|fuse_|fuse\.h", ["fuse"]),
     (r"linux/fuse\.h", ["fuse"]),
-    (r"curl/", ["base/curl_transport"]),
+    (r"curl/", ["base/curl_request", "base/curl_streams", "base/curl_transport"]),
     (r"spdlog/|fmt/", ["base/log"]),
     (r"nlohmann/", ["base/json", "esc", "kube", "csi", "agent"]),
     (r"yaml-cpp/", ["base/yaml", "esc/eval", "agent"]),

@@ -97,7 +97,7 @@ class CurlTransportFailureTest : public ::testing::Test {
   std::list<LoopbackServer> servers_;
 
  protected:
-  CurlTransport transport_{{.user_agent = "test", .ca_file = {}}};
+  CurlTransport transport_{{.user_agent = "test"}};
   const Secret token_{std::string_view("canary-token")};
   HttpRequest request_;
 };

@@ -53,7 +53,8 @@ class CurlTransportProxyTest : public ::testing::Test {
   static void Set(const char* name, const std::string& value) { setenv(name, value.c_str(), 1); }
 
   Result<HttpResponse> Get(const std::string& url, const std::string& ca_file = {}) {
-    CurlTransport transport({.user_agent = "test", .ca_file = ca_file, .allow_plain_http = true});
+    CurlTransport transport(
+        {.user_agent = "test", .tls = {.ca_file = ca_file}, .allow_plain_http = true});
     HttpRequest request;
     request.url = url;
     request.credential = &token_;
@@ -136,7 +137,7 @@ TEST_F(CurlTransportProxyTest, NoProxyIsHonoured) {
   Set("HTTPS_PROXY", proxy.Url());
   // An address that is routed nowhere (RFC 5737): the answer does not matter, only who was asked.
   Set("NO_PROXY", "192.0.2.1");
-  CurlTransport transport({.user_agent = "test", .ca_file = {}, .allow_plain_http = true});
+  CurlTransport transport({.user_agent = "test", .allow_plain_http = true});
   HttpRequest request;
   request.total_timeout = std::chrono::milliseconds(200);
   for (const std::string url : {"http://192.0.2.1/", "https://192.0.2.1/"}) {
@@ -165,7 +166,7 @@ TEST_F(CurlTransportProxyTest, LoopbackIsNeverProxied) {
 TEST_F(CurlTransportProxyTest, AllowedPlainHttpNeedsNoProxy) {
   // Not loopback by name, so only allow_plain_http lets it pass; nobody answers there.
   const Result<HttpResponse> response = [] {
-    CurlTransport transport({.user_agent = "test", .ca_file = {}, .allow_plain_http = true});
+    CurlTransport transport({.user_agent = "test", .allow_plain_http = true});
     HttpRequest request;
     request.url = "http://192.0.2.1/";
     request.total_timeout = std::chrono::milliseconds(200);

@@ -53,7 +53,7 @@ class CurlTransportTest : public ::testing::Test {
   std::list<LoopbackServer> servers_;
 
  protected:
-  CurlTransport transport_{{.user_agent = "esc-agent/test", .ca_file = {}}};
+  CurlTransport transport_{{.user_agent = "esc-agent/test"}};
 };
 
 TEST_F(CurlTransportTest, ReturnsStatusHeadersAndBody) {
@@ -208,7 +208,7 @@ TEST_F(CurlTransportTest, RedirectsAreNotFollowed) {
 
 TEST(CurlTransportReuseTest, SequentialCallsShareOneConnection) {
   const LoopbackServer server(ServeEcho);
-  CurlTransport transport({.user_agent = "test", .ca_file = {}});
+  CurlTransport transport({.user_agent = "test"});
   for (int i = 0; i < 20; ++i) {
     ASSERT_TRUE(transport.Send(Get(server.Url(i % 3 == 0 ? "/none" : "/echo")), {}));
   }
@@ -224,7 +224,7 @@ TEST(CurlTransportReuseTest, EightThreadsShareEightConnections) {
       response.set_content("answer " + std::string(request.matches[1]), "text/plain");
     });
   });
-  CurlTransport transport({.user_agent = "test", .ca_file = {}});
+  CurlTransport transport({.user_agent = "test"});
   std::atomic<int> right = 0;
   {
     std::vector<std::jthread> threads;

@@ -37,7 +37,7 @@ class CurlTransportTlsTest : public ::testing::Test {
   CurlTransport Trusting(const TestCertificate& authority) {
     const std::string path = folder_ + "/ca.pem";
     EXPECT_TRUE(WriteFileAtomically(path, authority.Pem()));
-    return CurlTransport({.user_agent = "test", .ca_file = path});
+    return CurlTransport({.user_agent = "test", .tls = {.ca_file = path}});
   }
 
   Result<HttpResponse> Get(CurlTransport& transport, const LoopbackServer& server) {
@@ -81,7 +81,7 @@ TEST_F(CurlTransportTlsTest, OtherAuthorityIsRefused) {
 
 TEST_F(CurlTransportTlsTest, PrivateAuthorityIsNotTrustedByDefault) {
   const LoopbackServer server(TestCertificate::Server(authority_, "IP:127.0.0.1"), ServeFine);
-  CurlTransport by_default({.user_agent = "test", .ca_file = {}});
+  CurlTransport by_default({.user_agent = "test"});
   ExpectRefused(by_default, server);
 }
 
@@ -100,7 +100,7 @@ TEST_F(CurlTransportTlsTest, ExpiredCertificateIsRefused) {
 
 TEST_F(CurlTransportTlsTest, AMissingAuthorityFileIsNamed) {
   const LoopbackServer server(TestCertificate::Server(authority_, "IP:127.0.0.1"), ServeFine);
-  CurlTransport transport({.user_agent = "test", .ca_file = folder_ + "/missing.pem"});
+  CurlTransport transport({.user_agent = "test", .tls = {.ca_file = folder_ + "/missing.pem"}});
   const Result<HttpResponse> response = Get(transport, server);
   ASSERT_FALSE(response);
   EXPECT_EQ(response.error().code, Code::kUnavailable);

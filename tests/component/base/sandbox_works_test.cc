@@ -222,7 +222,7 @@ TEST_F(SandboxWorksTest, HttpsByCurl) {
     RequireDropped();
     int port = 0;
     Require(read(reader.Get(), &port, sizeof port) == sizeof port, "a server");
-    CurlTransport transport({.user_agent = "test", .ca_file = authority_file});
+    CurlTransport transport({.user_agent = "test", .tls = {.ca_file = authority_file}});
     for (const char* host : {"127.0.0.1", "localhost"}) {
       HttpRequest request;
       request.url = std::string("https://") + host + ":" + std::to_string(port) + "/a";

@@ -39,7 +39,7 @@ class EscClientTest : public ServerFixture {
   }
 
   const esc::EnvironmentRef ref_{"acme", "web", "dev", ""};
-  CurlTransport transport_{CurlTransport::Options{.user_agent = "esc-agent-test", .ca_file = ""}};
+  CurlTransport transport_{CurlTransport::Options{.user_agent = "esc-agent-test"}};
   SystemClock wall_clock_;
   std::unique_ptr<esc::Client> esc_;
 };

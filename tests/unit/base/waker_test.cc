@@ -1,4 +1,4 @@
-#include "agent/cache/waker.h"
+#include "base/waker.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 
 #include "tests/fakes/fake_clock.h"
 
-namespace escagent::cache {
+namespace escagent {
 namespace {
 
 using std::chrono_literals::operator""s;
@@ -61,4 +61,4 @@ TEST(Waker, StopEndsTheSleep) {
 }
 
 }  // namespace
-}  // namespace escagent::cache
+}  // namespace escagent

@@ -1,6 +1,6 @@
-#include "agent/cache/waker.h"
+#include "base/waker.h"
 
-namespace escagent::cache {
+namespace escagent {
 
 void Waker::WakeUp() {
   MutexLock lock(mutex_);
@@ -21,4 +21,4 @@ void Waker::SleepUntil(Clock& clock, Clock::TimePoint deadline, const std::stop_
   if (source_.stop_requested()) source_ = std::stop_source();
 }
 
-}  // namespace escagent::cache
+}  // namespace escagent

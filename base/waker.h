@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 
-namespace escagent::cache {
+namespace escagent {
 
 // Lets one thread sleep by a Clock until a time comes or somebody wakes it: what a condition
 // variable with a deadline is, but in the Clock's time.
@@ -29,4 +29,4 @@ class Waker {
   std::stop_source source_ GUARDED_BY(mutex_);  // stopped = woken up
 };
 
-}  // namespace escagent::cache
+}  // namespace escagent
