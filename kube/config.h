@@ -21,7 +21,8 @@ struct ExecPlugin {
   std::string install_hint;
 };
 
-// How to reach an API server, and as whom. At most one of token, token_file, basic user and exec.
+// How to reach an API server, and as whom. At most one of token, token_file
+// and exec.
 struct Config {
   std::string server;  // "https://10.0.0.1:443", no slash at the end
   TlsOptions tls;
@@ -38,8 +39,12 @@ struct Config {
 // FAILED_PRECONDITION outside a cluster.
 Result<Config> InClusterConfig(const std::string& account_dir = {});
 
-// A kubeconfig file; `context` empty: its current-context. Relative paths in it are relative to its
-// folder. INVALID_ARGUMENT lists everything that is wrong, without any value.
+// A kubeconfig file, or several separated by colons, joined as kubectl joins those of KUBECONFIG:
+// the first entry of a name wins, files that do not exist are left out. `context` empty: the
+// current-context. Relative paths in a file are relative to its folder. INVALID_ARGUMENT lists
+// everything that is wrong, without any value. Refused, with what to do instead: username and
+// password, auth-provider (gone from Kubernetes), impersonation, and exec plugins that need a
+// terminal.
 Result<Config> LoadKubeconfig(const std::string& path, const std::string& context = {});
 
 }  // namespace escagent::kube
