@@ -134,12 +134,17 @@ class App::Impl {
     if (started_) UseNewKeeper();
   }
 
+  // By one thread at a time, which also does what comes meanwhile.
   void UseNewKeeper() {
-    if (!reconnected_.exchange(false)) return;
-    Status status = kept_->Reconnected();
-    if (status) status = link_->Client()->Ready(/*just_started=*/false);
-    if (status) status = AdoptSockets();
-    if (!status) LogError("cannot use the new keeper", {{log_key::kError, status.error()}});
+    while (reconnected_ && !adopting_.exchange(true)) {
+      if (reconnected_.exchange(false)) {
+        Status status = kept_->Reconnected();
+        if (status) status = link_->Client()->Ready(/*just_started=*/false);
+        if (status) status = AdoptSockets();
+        if (!status) LogError("cannot use the new keeper", {{log_key::kError, status.error()}});
+      }
+      adopting_ = false;
+    }
   }
 
   Status AdoptSockets() {
@@ -266,6 +271,7 @@ class App::Impl {
   fuse::KeptMounter* kept_ = nullptr;  // mounter_, then
   std::atomic<bool> started_ = false;
   std::atomic<bool> reconnected_ = false;
+  std::atomic<bool> adopting_ = false;
   std::unique_ptr<fuse::Mounter> mounter_;
   std::unique_ptr<volume::VolumeManager> volumes_;
   std::unique_ptr<csi::Server> csi_;

@@ -9,6 +9,9 @@ namespace {
 
 using std::chrono::steady_clock;
 
+constexpr std::chrono::seconds kKeepPause{1};
+constexpr std::chrono::milliseconds kEndOfRotation{300};
+
 // Makes what is prepared current. True when the kernel knows of it, having made the renames itself.
 bool MakeCurrent(const FuseVolume::Host& host, Session& session, const std::string& name,
                  const Rotation& rotation) {
@@ -67,7 +70,10 @@ FuseVolume::FuseVolume(std::shared_ptr<ServingThreads> threads, std::shared_ptr<
 
 FuseVolume::~FuseVolume() {
   // After Unmount the loop serves on until the last open file is closed.
-  if (!unmounted_) threads_->loop->Remove(session_id_);
+  if (unmounted_) return;
+  // Who makes the renames of a rotation would wait for a successor.
+  gate_->WaitUntilLeft(steady_clock::now() + kEndOfRotation);
+  threads_->loop->Remove(session_id_);
 }
 
 Status FuseVolume::Publish(const VolumeSpec& spec) {
@@ -97,6 +103,7 @@ Status FuseVolume::Publish(const VolumeSpec& spec) {
     gate_->Leave();
     return {};
   }
+  if (host_.keep) KeepLater(threads_->notifier.get(), session_, gate_, host_.keep);
   threads_->notifier->Post(steady_clock::now(), [session = session_, gate = gate_,
                                                  made = **std::move(rotation), number] {
     session->Announce(made);
@@ -120,18 +127,36 @@ void FuseVolume::ExpireLater(std::uint64_t number) {
       });
 }
 
+// The notifier waits for its tasks before it ends, so that they may use it.
+void FuseVolume::KeepLater(Notifier* notifier, const std::weak_ptr<Session>& weak,
+                           const std::shared_ptr<Gate>& gate,
+                           const std::function<Status(const Session& session)>& keep) {
+  notifier->Post(steady_clock::now() + kKeepPause, [notifier, weak, gate, keep] {
+    const std::shared_ptr<Session> session = weak.lock();
+    if (session == nullptr) return;
+    Status status = Unavailable("a rotation is under way");
+    if (gate->Enter(steady_clock::now())) {
+      status = keep(*session);
+      gate->Leave();
+    }
+    if (status) return;
+    const Code code = status.error().code;
+    if (code == Code::kUnavailable || code == Code::kDeadlineExceeded) {
+      KeepLater(notifier, weak, gate, keep);
+    } else {
+      LogWarning("a successor of this agent will not know this volume as it is",
+                 {{log_key::kError, status.error()}});
+    }
+  });
+}
+
 void FuseVolume::FinishInherited(bool was_made) {
   const std::optional<Rotation> rotation = session_->Tree().LastRotation();
-  // In the second case somebody has published here already, which does the same.
-  if (!rotation || !gate_->Enter(steady_clock::now())) return;
+  if (!rotation) return;
   const std::uint64_t number = rotation->current->Number();
   ExpireLater(number);
-  if (was_made) {
-    session_->Tree().FinishRotation();
-    Settle(*session_, number);
-    gate_->Leave();
-    return;
-  }
+  // In the second case somebody has published here already, which does the same.
+  if (was_made || !gate_->Enter(steady_clock::now())) return;
   threads_->notifier->Post(steady_clock::now(), [host = host_, session = session_, gate = gate_,
                                                  name = name_, made = *rotation, number] {
     if (!MakeCurrent(host, *session, name, made)) session->Announce(made);

@@ -33,6 +33,9 @@ class FuseVolume final : public MountedVolume {
     // and makes it the current one by a rename through the mount, which watchers see. On failure
     // the generation becomes the current one all the same, unseen by watchers. May be empty.
     std::function<Status(const Session& session, const Rotation& rotation)> rotate;
+    // Keeps what the session shows for a successor, without waiting for a keeper that is away
+    // (UNAVAILABLE, DEADLINE_EXCEEDED: worth another try). May be empty.
+    std::function<Status(const Session& session)> keep = {};
     std::function<Status()> unmount;
     // Generations before this one are given up. May be empty.
     std::function<void(std::uint64_t number)> expired = {};
@@ -56,8 +59,8 @@ class FuseVolume final : public MountedVolume {
   // FAILED_PRECONDITION when somebody has mounted something else on top.
   Status Unmount() override;
   bool Healthy() const override { return !session_->Ended(); }
-  // Brings the rotation to an end that a predecessor made (`was_made`: the host made all of the
-  // renames) or was making; in the background where it may take time.
+  // Brings the rotation to an end, in the background, that a predecessor was making; or, with
+  // `was_made`, had made as far as anybody can see.
   void FinishInherited(bool was_made);
 
  private:
@@ -81,6 +84,10 @@ class FuseVolume final : public MountedVolume {
   const std::shared_ptr<Session> session_;
   const EventLoop::SessionId session_id_;
   void ExpireLater(std::uint64_t number);
+  // Until what is shown is kept: no successor may show less.
+  static void KeepLater(Notifier* notifier, const std::weak_ptr<Session>& weak,
+                        const std::shared_ptr<Gate>& gate,
+                        const std::function<Status(const Session& session)>& keep);
 
   const std::string name_;
   const Host host_;

@@ -57,14 +57,16 @@ struct KeptMounter::Inherited {
 Result<std::unique_ptr<KeptMounter>> KeptMounter::Create(Options options, KeeperLink& link) {
   std::unique_ptr<KeptMounter> mounter(new KeptMounter(std::move(options), link));
   ESC_ASSIGN_OR_RETURN(UniqueFd memfd, link.Client()->GetJournal());
-  ESC_ASSIGN_OR_RETURN(mounter->journal_, Journal::Attach(std::move(memfd)));
+  ESC_ASSIGN_OR_RETURN(std::shared_ptr<Journal> journal, Journal::Attach(std::move(memfd)));
   const FuseMounter::Options& serving = mounter->options_.serving;
   auto threads = std::make_shared<ServingThreads>();
-  ESC_ASSIGN_OR_RETURN(threads->loop, EventLoop::Create(serving.workers, mounter->journal_));
+  ESC_ASSIGN_OR_RETURN(threads->loop, EventLoop::Create(serving.workers, journal));
   threads->notifier = std::make_unique<Notifier>(serving.notifiers);
   threads->publish_timeout = serving.publish_timeout;
   threads->grace = serving.grace;
   mounter->threads_ = std::move(threads);
+  MutexLock lock(mounter->mutex_);
+  mounter->journal_ = std::move(journal);
   return mounter;
 }
 
@@ -105,23 +107,26 @@ Result<std::vector<RestoredVolume>> KeptMounter::Restore() {
 
 void KeptMounter::HoldOpenFolders(
     const std::map<EventLoop::SessionId, Inherited>& inherited) const {
+  const std::shared_ptr<Journal> journal = GetJournal();
   std::vector<EventLoop::SessionId> ids;
   for (const auto& [id, connection] : inherited) {
     ids.push_back(id);
-    connection.session->Tree().HoldFolders(journal_->Folders().Generations(id));
-    connection.session->ListenToFolders(FolderListenerOf(id));
+    connection.session->Tree().HoldFolders(journal->Folders().Generations(id));
+    ListenToFolders(*connection.session, id);
   }
-  journal_->Folders().Keep(ids);
+  journal->Folders().Keep(ids);
 }
 
-Session::FolderListener KeptMounter::FolderListenerOf(EventLoop::SessionId id) const {
-  return [journal = journal_, id](std::uint64_t generation, bool open) {
-    if (open) {
-      journal->Folders().Add(id, generation);
-    } else {
-      journal->Folders().Remove(id, generation);
-    }
-  };
+// The listener is the session's own, so the session's tree outlives it.
+void KeptMounter::ListenToFolders(Session& session, EventLoop::SessionId id) const {
+  session.ListenToFolders(
+      [journal = GetJournal(), &tree = session.Tree(), id](std::uint64_t generation, bool open) {
+        if (open) {
+          journal->Folders().Add(id, generation);
+        } else if (!journal->Folders().Remove(id, generation)) {
+          tree.ReleaseFolders(generation);
+        }
+      });
 }
 
 // Before anybody is answered: where a file is mounted by itself (subPath), the predecessor may have
@@ -139,7 +144,7 @@ void KeptMounter::SettleWhatWasMade(const Inherited& inherited) const {
 
 void KeptMounter::AnswerWhatWasRead(const std::map<EventLoop::SessionId, Inherited>& inherited,
                                     bool resend) {
-  journal_->Replay([&inherited](EventLoop::SessionId id, std::span<std::byte> request) {
+  GetJournal()->Replay([&inherited](EventLoop::SessionId id, std::span<std::byte> request) {
     if (const auto it = inherited.find(id); it != inherited.end()) {
       it->second.session->Answer(request);
     }
@@ -195,7 +200,6 @@ Result<RestoredVolume> KeptMounter::Serve(Inherited inherited) {
   auto volume = std::make_unique<FuseVolume>(
       threads_, inherited.session, inherited.id, inherited.target.volume,
       HostOf(inherited.target, inherited.metadata, inherited.id));
-  // First: nobody may see less than the predecessor has shown.
   volume->FinishInherited(inherited.rotation_was_made);
   ESC_RETURN_IF_ERROR(Add(std::move(inherited.session), inherited.id));
   return RestoredVolume{.metadata = state.metadata, .volume = std::move(volume)};
@@ -207,13 +211,20 @@ Status KeptMounter::Add(std::shared_ptr<Session> session, EventLoop::SessionId i
   return threads_->loop->Add(std::move(session), id);
 }
 
+std::shared_ptr<Journal> KeptMounter::GetJournal() const {
+  MutexLock lock(mutex_);
+  return journal_;
+}
+
 Status KeptMounter::Reconnected() {
   ESC_ASSIGN_OR_RETURN(UniqueFd memfd, link_.Client()->GetJournal());
-  if (IsSameFile(memfd, journal_->Fd())) return {};
+  if (IsSameFile(memfd, GetJournal()->Fd())) return {};
   LogWarning("this keeper is a new one: volumes of before are served, but nobody would take over",
              {});
-  ESC_ASSIGN_OR_RETURN(journal_, Journal::Attach(std::move(memfd)));
-  threads_->loop->UseJournal(journal_);
+  ESC_ASSIGN_OR_RETURN(std::shared_ptr<Journal> journal, Journal::Attach(std::move(memfd)));
+  threads_->loop->UseJournal(journal);
+  MutexLock lock(mutex_);
+  journal_ = std::move(journal);
   return {};
 }
 
@@ -245,7 +256,7 @@ Result<std::unique_ptr<MountedVolume>> KeptMounter::MountFuse(const keeper::Targ
       Session::Start(std::move(mounted.device), std::move(tree), options.cache, kInitTimeout));
   const std::string metadata = KeptState::Of(options).Encode();
   ESC_RETURN_IF_ERROR(Keep(*client, target, *session, metadata));
-  session->ListenToFolders(FolderListenerOf(mounted.device_number));
+  ListenToFolders(*session, mounted.device_number);
   ESC_RETURN_IF_ERROR(Add(session, mounted.device_number));
   return std::make_unique<FuseVolume>(threads_, std::move(session), mounted.device_number,
                                       target.volume,
@@ -264,8 +275,13 @@ FuseVolume::Host KeptMounter::HostOf(const keeper::Target& target, const std::st
                                    rotation.current->Number(), timeout);
             });
           },
+          .keep = [link, target, metadata](const Session& session) -> Status {
+            const std::shared_ptr<keeper::KeeperClient> client = link->Client();
+            if (!client->Connected()) return Unavailable("keep a volume: the keeper is away");
+            return Keep(*client, target, session, metadata);
+          },
           .unmount = [link, target] { return link->ConnectedClient()->Unmount(target); },
-          .expired = [journal = journal_,
+          .expired = [journal = GetJournal(),
                       id](std::uint64_t number) { journal->Folders().RemoveBefore(id, number); }};
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "fuse/content_pool.h"
 #include "fuse/fuse_mounter.h"
@@ -54,12 +55,13 @@ class KeptMounter final : public Mounter {
   struct Inherited;
 
   KeptMounter(Options options, KeeperLink& link) : options_(std::move(options)), link_(link) {}
+  std::shared_ptr<Journal> GetJournal() const EXCLUDES(mutex_);
   Result<keeper::Target> TargetOf(const std::string& volume_id, const std::string& path) const;
 
   Result<Inherited> Inherit(keeper::KeptVolume kept, ContentPool& contents) const;
   void SettleWhatWasMade(const Inherited& inherited) const;
   void HoldOpenFolders(const std::map<EventLoop::SessionId, Inherited>& inherited) const;
-  Session::FolderListener FolderListenerOf(EventLoop::SessionId id) const;
+  void ListenToFolders(Session& session, EventLoop::SessionId id) const;
   void AnswerWhatWasRead(const std::map<EventLoop::SessionId, Inherited>& inherited, bool resend);
   Result<RestoredVolume> Serve(Inherited inherited);
   Status Add(std::shared_ptr<Session> session, EventLoop::SessionId id);
@@ -78,7 +80,8 @@ class KeptMounter final : public Mounter {
 
   const Options options_;
   KeeperLink& link_;
-  std::shared_ptr<Journal> journal_;
+  mutable Mutex mutex_;
+  std::shared_ptr<Journal> journal_ GUARDED_BY(mutex_);
   std::shared_ptr<ServingThreads> threads_;
 };
 

@@ -14,22 +14,24 @@ void OpenFolders::Add(std::uint64_t session, std::uint64_t generation) {
   }
 }
 
-void OpenFolders::Remove(std::uint64_t session, std::uint64_t generation) {
+bool OpenFolders::Remove(std::uint64_t session, std::uint64_t generation) {
   for (std::size_t i = 0; i < kProbes; ++i) {
     Note& note = At(session, i);
     std::uint64_t wanted = generation;
     // Whoever makes it 0 is the one who frees it.
-    if (note.session.load() != session || !note.generation.compare_exchange_strong(wanted, 0)) {
-      continue;
+    if (note.session.load() == session && note.generation.compare_exchange_strong(wanted, 0)) {
+      note.session.store(0);
+      break;
     }
-    note.session.store(0);
-    return;
   }
+  const std::vector<std::uint64_t> left = Generations(session);
+  return std::ranges::find(left, generation) != left.end();
 }
 
 void OpenFolders::RemoveBefore(std::uint64_t session, std::uint64_t generation) {
   for (const std::uint64_t noted : Generations(session)) {
-    for (std::size_t i = 0; noted < generation && i < kProbes; ++i) Remove(session, noted);
+    while (noted < generation && Remove(session, noted)) {
+    }
   }
 }
 

@@ -23,8 +23,8 @@ class OpenFolders {
   explicit OpenFolders(std::span<Note> notes) : notes_(notes) {}
 
   void Add(std::uint64_t session, std::uint64_t generation);
-  // One of them, no matter whose; nothing when there is none.
-  void Remove(std::uint64_t session, std::uint64_t generation);
+  // One of them, no matter whose; nothing when there is none. False when it was the last.
+  bool Remove(std::uint64_t session, std::uint64_t generation);
   // All of generations before this one.
   void RemoveBefore(std::uint64_t session, std::uint64_t generation);
   // Those of the session, each once.

@@ -146,6 +146,8 @@ class SecretTree {
   void Expire(std::uint64_t number);
   // Inherited generations of which somebody has a folder open (OpenFolders), until they expire.
   void HoldFolders(std::vector<std::uint64_t> generations);
+  // The last of them was closed.
+  void ReleaseFolders(std::uint64_t generation);
 
   Reply<NodeAttributes> Lookup(std::uint64_t folder, std::string_view name) const;
   Reply<NodeAttributes> GetAttributes(std::uint64_t inode) const;

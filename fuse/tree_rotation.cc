@@ -320,6 +320,14 @@ void SecretTree::HoldFolders(std::vector<std::uint64_t> generations) {
   SwapState(std::move(state));
 }
 
+void SecretTree::ReleaseFolders(std::uint64_t generation) {
+  MutexLock lock(mutex_);
+  if (std::ranges::find(state_->held, generation) == state_->held.end()) return;
+  auto state = std::make_shared<State>(*state_);
+  std::erase(state->held, generation);
+  SwapState(std::move(state));
+}
+
 void SecretTree::Expire(std::uint64_t number) {
   MutexLock lock(mutex_);
   auto state = std::make_shared<State>(*state_);

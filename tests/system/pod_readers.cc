@@ -108,24 +108,27 @@ class PodReaders::Reader {
   void SubPath() {
     int last = 0;
     while (Next()) {
-      Do(kSubPath, [&] { return ReadBound(all_.folder_ + "/bound", last, all_.sub_path_count_); });
+      Do(kSubPath,
+         [&] { return ReadBound(all_.folder_ + "/bound", last, last, all_.sub_path_count_); });
     }
   }
 
-  // As containers do that start, and end some rotations later. What is bound may be a file of the
-  // generation before the newest one seen: it follows when the rotation is done everywhere.
+  // As containers do that start, and end some rotations later. Never older than what was bound: as
+  // long as somebody has the folder of that generation open its files are not ahead of it, which
+  // ones that are read together through the folder need.
   void BindAnew() {
     const std::string bound = all_.folder_ + "/anew";
     while (Next()) {
-      int last = 0;
+      int first = 0;
       Do(kBoundAnew, [&] {
+        first = all_.newest_;
         const Failure failure = BindFile(all_.target_ + "/alpha", bound);
         if (!failure.empty()) return failure;
-        return ReadBound(bound, last, all_.bound_anew_count_);
+        return ReadBound(bound, first, first, all_.bound_anew_count_);
       });
-      const int first = last;
+      int last = first;
       while (last < first + 3 && Next()) {
-        Do(kBoundAnew, [&] { return ReadBound(bound, last, all_.bound_anew_count_); });
+        Do(kBoundAnew, [&] { return ReadBound(bound, first, last, all_.bound_anew_count_); });
       }
       umount2(bound.c_str(), MNT_DETACH);
     }
@@ -175,11 +178,12 @@ class PodReaders::Reader {
     return failure;
   }
 
-  static Failure ReadBound(const std::string& path, int& last, std::atomic<int>& count) {
+  // `floor` may be `last`.
+  static Failure ReadBound(const std::string& path, int floor, int& last, std::atomic<int>& count) {
     std::string bytes;
     const Failure failure = ReadFile(AT_FDCWD, path, bytes);
     if (!failure.empty()) return failure;
-    const Failure wrong = CheckStorm("alpha", bytes, last, last);
+    const Failure wrong = CheckStorm("alpha", bytes, floor, last);
     count = last;
     return wrong;
   }

@@ -95,7 +95,7 @@ void StormTest::TearDown() {
   if (HasFailure()) {
     for (const char* log : {"/agents.err", "/keeper1.err"}) {
       std::printf("--- the end of %s\n%s", log,
-                  LastLines(ReadAll(bed_.folder() + log), 60).c_str());
+                  LastLines(ReadAll(bed_.folder() + log), 300).c_str());
     }
   }
   if (rotations_ != nullptr) rotations_->Stop();

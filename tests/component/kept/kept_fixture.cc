@@ -10,12 +10,12 @@ Agent::~Agent() {
   mounter.reset();
 }
 
-std::unique_ptr<Agent> KeptTest::StartAgent() {
+std::unique_ptr<Agent> KeptTest::StartAgent(std::chrono::milliseconds timeout) {
   auto agent = std::make_unique<Agent>();
   auto link = KeeperLink::Connect(
       SocketPath(),
       {.on_drain = {}, .on_reconnected = [raw = agent.get()] { ++raw->reconnections; }},
-      keeper::kDeadline, keeper::kDeadline);
+      keeper::kDeadline, timeout);
   if (!link) throw std::runtime_error(link.error().ToString());
   agent->link = *std::move(link);
   KeptMounter::Options options{.kubelet_dir = Kubelet(), .serving = {}};

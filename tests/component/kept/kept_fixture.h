@@ -26,8 +26,9 @@ struct Agent {
 
 class KeptTest : public keeper::KeeperTest {
  protected:
-  // Connects and restores what there is; the first one restored becomes `volume`.
-  std::unique_ptr<Agent> StartAgent();
+  // Connects and restores what there is; the first one restored becomes `volume`. `timeout` is for
+  // each call to the keeper.
+  std::unique_ptr<Agent> StartAgent(std::chrono::milliseconds timeout = keeper::kDeadline);
   // Publishes a volume with metadata "pod-<name>".
   void Mount(Agent& agent, const VolumeSpec& spec, Backend backend = Backend::kFuse,
              const std::string& name = "a");

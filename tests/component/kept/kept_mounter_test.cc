@@ -128,6 +128,34 @@ TEST_F(KeptMounterTest, ALostKeeperCostsWatchersOnly) {
   EXPECT_TRUE(*agent->mounter->IsMountPoint(MountOf("a")));
 }
 
+TEST_F(KeptMounterTest, WhatCouldNotBeKeptAtOnceIsKeptLater) {
+  StartKeeper();
+  auto agent = StartAgent(std::chrono::milliseconds(300));
+  Mount(*agent, SpecOf({{"key", "one"}}));
+  KeeperProcess().Signal(SIGSTOP);
+  EXPECT_TRUE(agent->volume->Publish(SpecOf({{"key", "two"}})));
+  EXPECT_EQ(Read("key"), "two");
+  KeeperProcess().Signal(SIGCONT);
+  const std::uint64_t before = agent->link->Client()->ListVolumes()->front().generation;
+  EXPECT_TRUE(WaitFor(
+      [&] {
+        const auto kept = agent->link->Client()->ListVolumes();
+        return kept && kept->front().generation > before;
+      },
+      keeper::kDeadline));
+  agent.reset();
+  agent = StartAgent();
+  ASSERT_NE(agent->volume, nullptr);
+  EXPECT_EQ(Read("key"), "two");
+  // The successor makes the rename that watchers have not seen yet.
+  EXPECT_TRUE(WaitFor(
+      [&] {
+        const auto kept = agent->link->Client()->ListVolumes();
+        return kept && kept->front().rotated == kept->front().generation;
+      },
+      keeper::kDeadline));
+}
+
 TEST_F(KeptMounterTest, WhatTheWatchdogAbortedIsMountedAnewWithTheSameValues) {
   StartKeeper({"--watchdog", "1"});
   auto agent = StartAgent();
