@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/mutex.h"
 #include "tests/component/base/test_certificate.h"
@@ -19,8 +20,9 @@ class LoopbackServer {
   using Setup = std::function<void(httplib::Server&)>;
 
   explicit LoopbackServer(const Setup& setup);
-  // With TLS.
-  LoopbackServer(const TestCertificate& certificate, const Setup& setup);
+  // With TLS. `client_authority`: refuse clients without a certificate that it signed.
+  LoopbackServer(const TestCertificate& certificate, const Setup& setup,
+                 const TestCertificate* client_authority = nullptr);
   ~LoopbackServer();
   LoopbackServer(const LoopbackServer&) = delete;
   LoopbackServer& operator=(const LoopbackServer&) = delete;
@@ -31,6 +33,8 @@ class LoopbackServer {
   // How many different client ports sent requests.
   std::size_t Connections() const;
   std::size_t Requests() const;
+  // The names (CN) in the clients' certificates, one for each request.
+  std::vector<std::string> Clients() const;
 
  private:
   LoopbackServer(std::unique_ptr<httplib::Server> server, std::string scheme, const Setup& setup);
@@ -41,6 +45,7 @@ class LoopbackServer {
   mutable Mutex mutex_;
   std::set<int> client_ports_ GUARDED_BY(mutex_);
   std::size_t requests_ GUARDED_BY(mutex_) = 0;
+  std::vector<std::string> clients_ GUARDED_BY(mutex_);
   std::jthread thread_;
 };
 

@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 
 namespace escagent::testing {
 namespace {
@@ -25,6 +26,15 @@ long NextSerial() {
   return ++serial;
 }
 
+// What `write` wrote.
+std::string Written(const char* what, const std::function<int(BIO*)>& write) {
+  const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new(BIO_s_mem()), BIO_free);
+  Check(write(bio.get()) == 1, what);
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &data);
+  return {data, static_cast<std::size_t>(size)};
+}
+
 }  // namespace
 
 TestCertificate::TestCertificate(const std::string& common_name, int valid_days)
@@ -36,13 +46,16 @@ TestCertificate::TestCertificate(const std::string& common_name, int valid_days)
   X509_gmtime_adj(X509_getm_notBefore(x509()), -10 * kDay);
   X509_gmtime_adj(X509_getm_notAfter(x509()), valid_days * kDay);
   X509_set_pubkey(x509(), private_key());
-  X509_NAME_add_entry_by_txt(X509_get_subject_name(x509()), "CN", MBSTRING_ASC,
-                             reinterpret_cast<const unsigned char*>(common_name.c_str()), -1, -1,
-                             0);
+  AddName("CN", common_name);
 }
 
-TestCertificate TestCertificate::Authority(const std::string& common_name) {
-  TestCertificate made(common_name, 1);
+void TestCertificate::AddName(const char* type, const std::string& value) {
+  X509_NAME_add_entry_by_txt(X509_get_subject_name(x509()), type, MBSTRING_ASC,
+                             reinterpret_cast<const unsigned char*>(value.c_str()), -1, -1, 0);
+}
+
+TestCertificate TestCertificate::Authority(const std::string& common_name, int valid_days) {
+  TestCertificate made(common_name, valid_days);
   made.AddExtension(made, NID_basic_constraints, "critical,CA:TRUE");
   made.AddExtension(made, NID_key_usage, "critical,keyCertSign,cRLSign");
   made.Sign(made);
@@ -54,6 +67,17 @@ TestCertificate TestCertificate::Server(const TestCertificate& authority, const 
   TestCertificate made("test server", valid_days);
   made.AddExtension(authority, NID_subject_alt_name, names);
   made.AddExtension(authority, NID_ext_key_usage, "serverAuth");
+  made.Sign(authority);
+  return made;
+}
+
+TestCertificate TestCertificate::Client(const TestCertificate& authority,
+                                        const std::string& common_name,
+                                        const std::vector<std::string>& organizations,
+                                        int valid_days) {
+  TestCertificate made(common_name, valid_days);
+  for (const std::string& organization : organizations) made.AddName("O", organization);
+  made.AddExtension(authority, NID_ext_key_usage, "clientAuth");
   made.Sign(authority);
   return made;
 }
@@ -74,11 +98,14 @@ void TestCertificate::Sign(const TestCertificate& issuer) {
 }
 
 std::string TestCertificate::Pem() const {
-  const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new(BIO_s_mem()), BIO_free);
-  Check(PEM_write_bio_X509(bio.get(), x509()) == 1, "PEM_write_bio_X509");
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio.get(), &data);
-  return {data, static_cast<std::size_t>(size)};
+  return Written("PEM_write_bio_X509",
+                 [this](BIO* bio) { return PEM_write_bio_X509(bio, x509()); });
+}
+
+std::string TestCertificate::KeyPem() const {
+  return Written("PEM_write_bio_PrivateKey", [this](BIO* bio) {
+    return PEM_write_bio_PrivateKey(bio, private_key(), nullptr, nullptr, 0, nullptr, nullptr);
+  });
 }
 
 }  // namespace escagent::testing
