@@ -33,7 +33,8 @@ finish() {
 trap finish EXIT
 
 kube() {
-  "$KUBEBUILDER_ASSETS/kubectl" --kubeconfig "$work/server/kubeconfig" "$@"
+  "$KUBEBUILDER_ASSETS/kubectl" --kubeconfig "$work/server/kubeconfig" \
+    --cache-dir "$work/cache" "$@"
 }
 
 # failed WHAT DETAIL
