@@ -25,6 +25,9 @@ struct CallOptions {
   Priority priority = Priority::kNormal;
   // fieldManager of writes; empty: the client's default.
   std::string field_manager{};
+  // How long the request may take, for who cannot wait as long as the client's own limit (which is
+  // never exceeded). Zero: that limit.
+  std::chrono::milliseconds timeout{0};
   std::stop_token stop{};
 };
 

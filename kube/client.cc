@@ -1,5 +1,6 @@
 #include "kube/client.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -200,7 +201,7 @@ class Client::Impl {
   Result<Object> SendForObject(Call call, const Resource& resource, const CallOptions& options) {
     const std::string action = call.action;
     ESC_ASSIGN_OR_RETURN(const HttpResponse response, Send(std::move(call), resource, options,
-                                                           options_.call_timeout, kMaxObject));
+                                                           TimeoutOf(options), kMaxObject));
     return ReadObject(response, action);
   }
 
@@ -214,6 +215,11 @@ class Client::Impl {
   }
 
   const Options& options() const { return options_; }
+
+  std::chrono::milliseconds TimeoutOf(const CallOptions& options) const {
+    return options.timeout.count() > 0 ? std::min(options.timeout, options_.call_timeout)
+                                       : options_.call_timeout;
+  }
 
  private:
   Result<Connection::Request> Prepare(const Call& call, const CallOptions& options) {
@@ -345,7 +351,7 @@ Status Client::Delete(const Resource& resource, const ObjectKey& key,
   ESC_ASSIGN_OR_RETURN(call.body, SerializeJson(body, call.action));
   call.content_type = kJson;
   ESC_RETURN_IF_ERROR(
-      impl_->Send(std::move(call), resource, options, impl_->options().call_timeout, kMaxObject));
+      impl_->Send(std::move(call), resource, options, impl_->TimeoutOf(options), kMaxObject));
   return {};
 }
 
