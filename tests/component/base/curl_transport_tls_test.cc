@@ -203,7 +203,7 @@ TEST_F(CurlTransportTlsOptionsTest, WithoutAClientCertificate) {
   const Result<HttpResponse> response = GetOnce(server);
   ASSERT_FALSE(response);
   EXPECT_EQ(response.error().code, Code::kUnavailable);
-  EXPECT_THAT(response.error().message, HasSubstr("certificate"));
+  EXPECT_EQ(server.Requests(), 0U);
 }
 
 TEST_F(CurlTransportTlsOptionsTest, ClientCertificateOfAnotherAuthority) {

@@ -50,7 +50,12 @@ LoopbackServer::LoopbackServer(std::unique_ptr<httplib::Server> server, std::str
     const MutexLock lock(mutex_);
     client_ports_.insert(request.remote_port);
     ++requests_;
+  });
+  // Before the answer, so that who has that finds the name here.
+  server_->set_pre_routing_handler([this](const httplib::Request& request, httplib::Response&) {
+    const MutexLock lock(mutex_);
     clients_.push_back(ClientOf(request));
+    return httplib::Server::HandlerResponse::Unhandled;
   });
   setup(*server_);
   port_ = server_->bind_to_any_port("127.0.0.1");
