@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,9 @@ namespace escagent::mirror {
 
 // Of the data of a Secret, "map[k1:[b1 b2] k2:[]]" with bytes in decimal. For kDataHashAnnotation.
 std::string DataHash(const SecretData& data);
+// The same of data that lies elsewhere, by key.
+using DataView = std::map<std::string_view, std::string_view>;
+std::string DataHash(const DataView& data);
 
 // Of "<namespace>/<name>" of the ExternalSecret. For kCreatedByLabel.
 std::string CreatedByHash(std::string_view namespace_name, std::string_view name);

@@ -33,7 +33,7 @@ DEPENDENCIES = {
     "agent/store": ["base", "esc"],
     "agent/volume": ["base", "esc", "fuse", "csi", "agent/cache", "agent/store"],
     "agent/status": ["base", "esc", "csi", "agent/cache", "agent/store", "agent/volume"],
-    "agent/mirror": ["base", "esc", "esc/edit", "kube", "agent/cache", "agent/store"],
+    "agent/mirror": ["base", "esc", "esc/edit", "kube", "agent/cache", "agent/store", "agent/template"],
     # Where the parts meet.
     "agent": None,
     "tests": None,
@@ -52,7 +52,7 @@ LIBRARIES = [
     (r"httplib\.h", ["esc/devserver", "agent/status"]),
     (r"CLI/", ["agent"]),
     (r"prometheus/", ["agent"]),
-    (r"openssl/", ["base", "esc", "agent/store"]),
+    (r"openssl/", ["base", "esc", "agent/store", "agent/mirror/data_hash"]),
     (r"gtest/|gmock/|benchmark/", []),
 ]
 

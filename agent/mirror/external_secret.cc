@@ -1,0 +1,77 @@
+#include "agent/mirror/external_secret.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/mirror/spec_parser.h"
+#include "kube/json_fields.h"
+#include "kube/rfc3339.h"
+
+namespace escagent::mirror {
+namespace {
+
+using kube::Member;
+using kube::StringMember;
+using nlohmann::json;
+
+ExternalSecretStatus ReadStatus(const json& status) {
+  ExternalSecretStatus read;
+  const json& conditions = Member(status, "conditions");
+  if (conditions.is_array()) {
+    for (const json& condition : conditions) {
+      read.conditions.push_back(
+          {.type = StringMember(condition, "type"),
+           .status = StringMember(condition, "status"),
+           .reason = StringMember(condition, "reason"),
+           .message = StringMember(condition, "message"),
+           .last_transition_time = StringMember(condition, "lastTransitionTime")});
+    }
+  }
+  // A time that cannot be read counts as none: the object is synced again and gets a good one.
+  read.refresh_time = kube::ParseRfc3339(StringMember(status, "refreshTime"));
+  read.synced_resource_version = StringMember(status, "syncedResourceVersion");
+  read.binding_name = StringMember(Member(status, "binding"), "name");
+  return read;
+}
+
+Status CheckIdentity(const json& object, const ExternalSecret& read) {
+  const std::string version = StringMember(object, "apiVersion");
+  const std::string group(kExternalSecretsGroup);
+  if (StringMember(object, "kind") != kExternalSecretKind ||
+      (version != group + "/v1" && version != group + "/v1beta1")) {
+    return InvalidArgument("read ExternalSecret: the object is not one of " + group +
+                           "/v1 or v1beta1");
+  }
+  if (read.namespace_name.empty() || read.name.empty() || read.uid.empty()) {
+    return InvalidArgument("read ExternalSecret: the object has no namespace, name or uid");
+  }
+  return {};
+}
+
+}  // namespace
+
+const Condition* ExternalSecretStatus::Ready() const {
+  const auto ready = std::ranges::find(conditions, kReadyCondition, &Condition::type);
+  return ready == conditions.end() ? nullptr : &*ready;
+}
+
+Result<ExternalSecret> ParseExternalSecret(const json& object) {
+  ExternalSecret read;
+  const json& metadata = Member(object, "metadata");
+  read.namespace_name = StringMember(metadata, "namespace");
+  read.name = StringMember(metadata, "name");
+  read.uid = StringMember(metadata, "uid");
+  ESC_RETURN_IF_ERROR(CheckIdentity(object, read));
+  read.resource_version = StringMember(metadata, "resourceVersion");
+  read.generation = kube::IntegerMember(metadata, "generation");
+  read.deleting = !StringMember(metadata, "deletionTimestamp").empty();
+  read.finalizers = kube::StringsMember(metadata, "finalizers");
+  read.labels = ReadStringMap(Member(metadata, "labels"));
+  read.annotations = ReadStringMap(Member(metadata, "annotations"));
+  read.spec = ParseExternalSecretSpec(Member(object, "spec"), read.namespace_name, read.name,
+                                      read.spec_problems);
+  read.status = ReadStatus(Member(object, "status"));
+  return read;
+}
+
+}  // namespace escagent::mirror
