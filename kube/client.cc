@@ -200,8 +200,8 @@ class Client::Impl {
   // A call whose answer is one object.
   Result<Object> SendForObject(Call call, const Resource& resource, const CallOptions& options) {
     const std::string action = call.action;
-    ESC_ASSIGN_OR_RETURN(const HttpResponse response, Send(std::move(call), resource, options,
-                                                           TimeoutOf(options), kMaxObject));
+    ESC_ASSIGN_OR_RETURN(const HttpResponse response,
+                         Send(std::move(call), resource, options, TimeoutOf(options), kMaxObject));
     return ReadObject(response, action);
   }
 
