@@ -31,6 +31,7 @@ DEPENDENCIES = {
     "csi": ["base"],
     "agent/cache": ["base", "esc"],
     "agent/store": ["base", "esc"],
+    "agent/template": ["base"],
     "agent/volume": ["base", "esc", "fuse", "csi", "agent/cache", "agent/store"],
     "agent/status": ["base", "esc", "csi", "agent/cache", "agent/store", "agent/volume"],
     "agent/mirror": ["base", "esc", "esc/edit", "kube", "agent/cache", "agent/store", "agent/template"],
