@@ -32,6 +32,7 @@ DEPENDENCIES = {
     "agent/cache": ["base", "esc"],
     "agent/store": ["base", "esc"],
     "agent/template": ["base"],
+    "agent/template": ["base"],
     "agent/volume": ["base", "esc", "fuse", "csi", "agent/cache", "agent/store"],
     "agent/status": ["base", "esc", "csi", "agent/cache", "agent/store", "agent/volume"],
     "agent/mirror": ["base", "esc", "esc/edit", "kube", "agent/cache", "agent/store", "agent/template"],
@@ -53,7 +54,7 @@ LIBRARIES = [
     (r"httplib\.h", ["esc/devserver", "agent/status"]),
     (r"CLI/", ["agent"]),
     (r"prometheus/", ["agent"]),
-    (r"openssl/", ["base", "esc", "agent/store", "agent/mirror/data_hash"]),
+    (r"openssl/", ["base", "esc", "agent/store", "agent/mirror/data_hash", "agent/template"]),
     (r"gtest/|gmock/|benchmark/", []),
 ]
 
