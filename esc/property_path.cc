@@ -8,6 +8,7 @@
 
 #include "base/strings.h"
 #include "esc/text_limit.h"
+#include "esc/value_kind.h"
 
 namespace escagent::esc {
 namespace {
@@ -134,24 +135,6 @@ void AppendAccessor(const PropertyPath::Accessor& accessor, std::string& text) {
   } else {
     text += "[" + Quoted(key) + "]";
   }
-}
-
-std::string_view KindName(const Value& value) {
-  switch (value.kind()) {
-    case Value::Kind::kNull:
-      return "null";
-    case Value::Kind::kBool:
-      return "a boolean";
-    case Value::Kind::kNumber:
-      return "a number";
-    case Value::Kind::kString:
-      return "a string";
-    case Value::Kind::kArray:
-      return "an array";
-    case Value::Kind::kObject:
-      return "an object";
-  }
-  return "a value";
 }
 
 std::string Shown(std::string_view key) { return Quoted(LimitText(key, kMaxKeyShown)); }
