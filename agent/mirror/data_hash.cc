@@ -102,13 +102,18 @@ std::string CreatedByHash(std::string_view namespace_name, std::string_view name
 }
 
 std::string SyncedResourceVersion(const ExternalSecret& object) {
+  return SyncedResourceVersion(object.generation, object.labels, object.annotations);
+}
+
+std::string SyncedResourceVersion(std::int64_t generation, const StringMap& labels,
+                                  const StringMap& annotations) {
   Hasher hasher;
   hasher.Append("{annotations:");
-  hasher.AppendMap(object.annotations);
+  hasher.AppendMap(annotations);
   hasher.Append(" labels:");
-  hasher.AppendMap(object.labels);
+  hasher.AppendMap(labels);
   hasher.Append("}");
-  return std::to_string(object.generation) + "-" + hasher.Finish();
+  return std::to_string(generation) + "-" + hasher.Finish();
 }
 
 std::string Sha3Hex(std::string_view text) {

@@ -24,6 +24,8 @@ std::string CreatedByHash(std::string_view namespace_name, std::string_view name
 // "<generation>-<hash of annotations and labels>": status.syncedResourceVersion of an object that
 // was synced as it is now.
 std::string SyncedResourceVersion(const ExternalSecret& object);
+std::string SyncedResourceVersion(std::int64_t generation, const StringMap& labels,
+                                  const StringMap& annotations);
 
 // Lower-case hex of the SHA3-224 (FIPS 202) of a text.
 std::string Sha3Hex(std::string_view text);

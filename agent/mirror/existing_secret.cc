@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/mirror/data_hash.h"
 #include "agent/mirror/secret_keys.h"
 #include "base/strings.h"
 #include "kube/json_fields.h"
@@ -51,6 +52,13 @@ Result<SecretData> ReadData(const json& object, const std::string& what) {
 const OwnerReference* ExistingSecret::Controller() const {
   const auto controller = std::ranges::find(owners, true, &OwnerReference::controller);
   return controller == owners.end() ? nullptr : &*controller;
+}
+
+bool ExistingSecret::IsIntact() const {
+  const auto managed = labels.find(kManagedLabel);
+  const auto hash = annotations.find(kDataHashAnnotation);
+  return managed != labels.end() && managed->second == "true" && hash != annotations.end() &&
+         hash->second == DataHash(data);
 }
 
 Result<ExistingSecret> ParseExistingSecret(const json& object, std::string_view manager) {

@@ -29,6 +29,8 @@ struct ExistingSecret {
 
   // The owner with controller: true, or null.
   const OwnerReference* Controller() const;
+  // Whether it bears our label and the hash of its data: nobody changed it since it was written.
+  bool IsIntact() const;
 };
 
 // Reads a v1 Secret; `manager` (FieldManager()) selects what is `owned`. INVALID_ARGUMENT without

@@ -21,11 +21,11 @@ inline constexpr char kReadyCondition[] = "Ready";
 
 // One element of status.conditions. The time stays text: it is given back as it was.
 struct Condition {
-  std::string type;
-  std::string status;  // "True", "False", "Unknown"
-  std::string reason;
-  std::string message;
-  std::string last_transition_time;
+  std::string type = {};
+  std::string status = {};  // "True", "False", "Unknown"
+  std::string reason = {};
+  std::string message = {};
+  std::string last_transition_time = {};
 };
 
 struct ExternalSecretStatus {

@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <variant>
@@ -53,8 +52,8 @@ struct TransformRewrite {
 struct MergeRewrite {
   enum class Strategy { kExtract, kJson };
   Strategy strategy = Strategy::kExtract;
-  std::string into;  // the key of the JSON; with kJson only
-  std::vector<std::string> priority;
+  std::string into = {};  // the key of the JSON; with kJson only
+  std::vector<std::string> priority = {};
   bool ignore_missing_priority = false;  // priorityPolicy IgnoreNotFound
   bool ignore_conflicts = false;         // conflictPolicy Ignore
 };

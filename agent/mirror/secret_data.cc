@@ -10,6 +10,7 @@
 #include "agent/mirror/secret_keys.h"
 #include "esc/property_path.h"
 #include "esc/text_limit.h"
+#include "esc/value_kind.h"
 
 namespace escagent::mirror {
 namespace {
@@ -19,24 +20,6 @@ using esc::Value;
 constexpr std::size_t kMaxPathShown = 200;
 
 std::string ShownPath(std::string_view path) { return esc::LimitText(path, kMaxPathShown); }
-
-std::string_view KindName(const Value& value) {
-  switch (value.kind()) {
-    case Value::Kind::kNull:
-      return "null";
-    case Value::Kind::kBool:
-      return "a boolean";
-    case Value::Kind::kNumber:
-      return "a number";
-    case Value::Kind::kString:
-      return "a string";
-    case Value::Kind::kArray:
-      return "an array";
-    case Value::Kind::kObject:
-      return "an object";
-  }
-  return "a value";
-}
 
 // "app.db" for the member `db` of what `path` leads to.
 std::string PathOfMember(std::string_view path, const std::string& key) {
@@ -99,7 +82,7 @@ class Collector {
     if (object.kind() != Value::Kind::kObject) {
       if (compat_.silent_empty_extract) return SecretData();
       return InvalidArgument("the property " + ShownPath(remote.key) + " is " +
-                             std::string(KindName(object)) +
+                             std::string(esc::KindName(object)) +
                              "; extract needs an object, whose members become the keys (use data "
                              "for a single value)");
     }
@@ -116,7 +99,7 @@ class Collector {
     const Value& object = found.value();
     if (object.kind() != Value::Kind::kObject) {
       return InvalidArgument("error getting all secrets: the path " + ShownPath(query.path) +
-                             " is " + std::string(KindName(object)) +
+                             " is " + std::string(esc::KindName(object)) +
                              "; find looks through the keys of an object");
     }
     const re2::RE2 regexp(query.name_regexp, re2::RE2::Quiet);

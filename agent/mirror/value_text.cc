@@ -1,5 +1,7 @@
 #include "agent/mirror/value_text.h"
 
+#include <utility>
+
 #include "agent/mirror/go_float.h"
 #include "base/strings.h"
 #include "esc/json_writer.h"
@@ -129,6 +131,15 @@ Result<Compat> ParseCompat(std::string_view text) {
     ESC_RETURN_IF_ERROR(SetSwitch(name, compat));
   }
   return compat;
+}
+
+Result<Compat> CompatOf(const StringMap& annotations, const Compat& fallback) {
+  const auto annotation = annotations.find(kCompatAnnotation);
+  if (annotation == annotations.end()) return fallback;
+  Result<Compat> compat = ParseCompat(annotation->second);
+  if (compat) return compat;
+  return std::unexpected(
+      Annotate(std::move(compat).error(), "annotation " + std::string(kCompatAnnotation)));
 }
 
 Result<Secret> RenderValue(const Value& value, const Compat& compat, const std::string& where) {

@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/mirror/string_map.h"
 #include "base/result.h"
 #include "base/secret.h"
 #include "esc/value.h"
@@ -32,6 +33,10 @@ struct Compat {
 // Reads "all", "none", or a comma-separated list of nested, floats, empty-extract, null. An empty
 // text is none. INVALID_ARGUMENT names what is not known.
 Result<Compat> ParseCompat(std::string_view text);
+
+// What an object with these annotations asks for: its kCompatAnnotation, else `fallback`.
+// INVALID_ARGUMENT names the annotation.
+Result<Compat> CompatOf(const StringMap& annotations, const Compat& fallback);
 
 // The bytes of a value in a Secret: strings as they are, booleans true and false, numbers with
 // their exact text, null empty, objects and arrays as JSON on one line with sorted keys. `where`
