@@ -43,6 +43,8 @@ struct SecretKeyRef {
   std::string name;
   std::string key;
   std::string namespace_name;
+
+  auto operator<=>(const SecretKeyRef&) const = default;
 };
 
 // One element of a ClusterSecretStore's spec.conditions. It admits a namespace when any of its

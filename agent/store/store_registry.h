@@ -1,11 +1,13 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "base/secret.h"
+#include "esc/api.h"
 #include "esc/environment_ref.h"
 
 namespace escagent::store {
@@ -21,7 +23,11 @@ struct ResolvedStore {
   std::string identity;
 };
 
-// Where stores come from: files now (FileStoreRegistry), the API server later. Thread-safe.
+// How to reach ESC with a store's address and token.
+using ApiFactory = std::function<std::shared_ptr<esc::Api>(const ResolvedStore&)>;
+
+// Where stores come from: files (FileStoreRegistry) or the API server (KubeStoreRegistry).
+// Thread-safe.
 class StoreRegistry {
  public:
   virtual ~StoreRegistry() = default;

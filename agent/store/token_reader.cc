@@ -1,12 +1,7 @@
 #include "agent/store/token_reader.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/rand.h>
 #include <sys/stat.h>
 
-#include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <string_view>
 #include <utility>
@@ -19,27 +14,10 @@ namespace {
 constexpr std::string_view kFilePrefix = "file:";
 constexpr std::string_view kEnvPrefix = "env:";
 constexpr std::size_t kMaxToken = std::size_t{64} << 10;
-constexpr int kKeyBytes = 32;
-
-Secret RandomKey() {
-  std::array<unsigned char, kKeyBytes> bytes;
-  // Without randomness there is no way to go on: TLS would not work either.
-  if (RAND_bytes(bytes.data(), kKeyBytes) != 1) std::abort();
-  std::string key(bytes.begin(), bytes.end());
-  OPENSSL_cleanse(bytes.data(), bytes.size());
-  return Secret(std::move(key));
-}
-
-std::string_view WithoutLineBreak(std::string_view text) {
-  if (text.ends_with('\n')) text.remove_suffix(1);
-  if (text.ends_with('\r')) text.remove_suffix(1);
-  return text;
-}
 
 }  // namespace
 
-TokenReader::TokenReader(std::string directory)
-    : directory_(std::move(directory)), key_(RandomKey()) {}
+TokenReader::TokenReader(std::string directory) : directory_(std::move(directory)) {}
 
 Status TokenReader::Check(const SecretKeyRef& ref) {
   const bool file = ref.name.starts_with(kFilePrefix) && ref.name.size() > kFilePrefix.size();
@@ -71,8 +49,7 @@ Result<Secret> TokenReader::ReadText(const SecretKeyRef& ref) const {
   if (!ref.key.empty() && stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) {
     path += "/" + ref.key;
   }
-  ESC_ASSIGN_OR_RETURN(const Secret text, ReadFile(path, kMaxToken));
-  return Secret(WithoutLineBreak(text.Reveal()));
+  return ReadFile(path, kMaxToken);
 }
 
 Result<AccessToken> TokenReader::Read(const SecretKeyRef& ref) const {
@@ -81,31 +58,11 @@ Result<AccessToken> TokenReader::Read(const SecretKeyRef& ref) const {
                      "read the access token from " + ref.name + ": " + std::string(why));
   };
   ESC_RETURN_IF_ERROR(Check(ref));
-  Result<Secret> text = ReadText(ref);
+  const Result<Secret> text = ReadText(ref);
   if (!text) return fault(text.error().message);
-  if (text->Empty()) return fault("it is empty");
-  // It becomes a header's value.
-  if (std::ranges::any_of(text->Reveal(), [](char c) { return c <= ' ' || c > '~'; })) {
-    return fault("it holds white space or control characters; write the token alone there");
-  }
-  AccessToken token;
-  token.identity = Identity(*text);
-  token.token = std::make_shared<const Secret>(*std::move(text));
+  Result<AccessToken> token = MakeAccessToken(text->Reveal());
+  if (!token) return fault(token.error().message);
   return token;
-}
-
-std::string TokenReader::Identity(const Secret& token) const {
-  const auto* data = reinterpret_cast<const unsigned char*>(token.Reveal().data());
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-  unsigned int size = 0;
-  HMAC(EVP_sha256(), key_.Reveal().data(), kKeyBytes, data, token.Size(), digest.data(), &size);
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string hex;
-  for (unsigned int i = 0; i < size; ++i) {
-    hex.push_back(kHex[digest[i] >> 4]);
-    hex.push_back(kHex[digest[i] & 0xF]);
-  }
-  return hex;
 }
 
 }  // namespace escagent::store

@@ -1,20 +1,13 @@
 #pragma once
 
-#include <memory>
 #include <string>
 
+#include "agent/store/access_token.h"
 #include "agent/store/secret_store.h"
 #include "base/result.h"
 #include "base/secret.h"
 
 namespace escagent::store {
-
-struct AccessToken {
-  std::shared_ptr<const Secret> token;
-  // HMAC-SHA256 of the token under a key of this process, in hex: equal for equal tokens, and of no
-  // use to anybody who sees it.
-  std::string identity;
-};
 
 // Reads access tokens from where a store of a file refers to with secretRef.name:
 //
@@ -37,10 +30,8 @@ class TokenReader {
 
  private:
   Result<Secret> ReadText(const SecretKeyRef& ref) const;
-  std::string Identity(const Secret& token) const;
 
   const std::string directory_;
-  const Secret key_;
 };
 
 }  // namespace escagent::store

@@ -14,8 +14,7 @@
 
 namespace escagent::volume {
 
-// How to reach ESC with a store's address and token.
-using ApiFactory = std::function<std::shared_ptr<esc::Api>(const store::ResolvedStore&)>;
+using store::ApiFactory;
 
 // Where a volume's values come from now: a store's answer, as the cache needs it.
 struct VolumeSource {
