@@ -46,7 +46,15 @@ class InformerHandler {
 // May be destroyed by its handler. Move-only.
 class InformerHandle {
  public:
-  class Impl;
+  // What is held: its destructor ends the informer.
+  class Impl {
+   public:
+    Impl() = default;
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+    virtual ~Impl() = default;
+  };
+
   InformerHandle();
   explicit InformerHandle(std::unique_ptr<Impl> impl);
   InformerHandle(InformerHandle&&) noexcept;
