@@ -80,8 +80,8 @@ bool CanQuote(Code code, std::string_view message) {
 }
 
 std::chrono::milliseconds RetryAfterOf(const json& status) {
-  const std::int64_t seconds = IntegerMember(Member(status, "details"), "retryAfterSeconds");
-  return std::clamp<std::chrono::milliseconds>(std::chrono::seconds(seconds), {}, kMaxRetryAfter);
+  const std::chrono::seconds asked(IntegerMember(Member(status, "details"), "retryAfterSeconds"));
+  return std::clamp<std::chrono::seconds>(asked, {}, kMaxRetryAfter);
 }
 
 std::string WithoutStatus(int http_status, const Resource& resource) {

@@ -4,7 +4,7 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sys/eventfd.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -232,7 +232,8 @@ Result<ChildResult> RunChild(const ChildProgram& program, const std::stop_token&
   output.write.Reset();
   errors.write.Reset();
   // Not reaped before the Child is destroyed, hence still the same process.
-  UniqueFd process(pidfd_open(pid, 0));
+  // glibc 2.36's own declaration has C++ linkage.
+  UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   const int process_error = process ? 0 : errno;
   Child child(pid, std::move(process), std::move(output.read), std::move(errors.read));
   if (process_error != 0) return ErrnoError(process_error, what);

@@ -34,8 +34,8 @@ std::string PlainText(std::string_view text, std::size_t max_size) {
   if (!IsValidUtf8(text)) return "(a text that is not UTF-8)";
   std::string plain;
   for (const char c : text) {
-    const bool control = static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-    if (!control) {
+    const bool space = static_cast<unsigned char>(c) <= 0x20 || c == 0x7F;
+    if (!space) {
       plain += c;
     } else if (!plain.empty() && plain.back() != ' ') {
       plain += ' ';

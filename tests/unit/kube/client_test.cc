@@ -1,6 +1,7 @@
 #include "kube/client.h"
 
 #include <stop_token>
+#include <thread>
 
 #include "tests/unit/kube/client_fixture.h"
 #include "tests/unit/kube/temp_folder.h"
