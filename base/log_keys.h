@@ -36,6 +36,7 @@ inline constexpr LogKey kPod{"pod"};
 inline constexpr LogKey kPodUid{"podUid"};
 inline constexpr LogKey kRequestId{"requestId"};
 inline constexpr LogKey kRevision{"revision"};
+inline constexpr LogKey kShard{"shard"};
 inline constexpr LogKey kSignal{"signal"};
 inline constexpr LogKey kStatus{"status"};
 inline constexpr LogKey kStore{"store"};

@@ -100,10 +100,10 @@ class ShardLeases {
   void Execute(const ShardBoard::Action& action, const std::stop_token& stop) EXCLUDES(mutex_);
   Result<kube::Object> Write(const ShardBoard::Action& action, const std::stop_token& stop);
   // Reads the lease after a conflict.
-  void Reread(int shard, const std::stop_token& stop) EXCLUDES(mutex_);
+  void Reread(const ShardBoard::Action& action, const std::stop_token& stop) EXCLUDES(mutex_);
   // Makes what the board says visible to Holds and to callbacks.
   void Publish() REQUIRES(mutex_);
-  void RunCallbacks(const std::stop_token& stop) EXCLUDES(mutex_);
+  void RunCallbacks() EXCLUDES(mutex_);
   void Stop();
   void GiveBack(kube::Lease lease);
 
