@@ -11,7 +11,7 @@ void ConnectionThreads::enqueue(std::function<void()> task) {
   {
     MutexLock lock(mutex_);
     tasks_.push_back(std::move(task));
-    grow = idle_ < tasks_.size() && threads_.size() < kMaxThreads;
+    grow = idle_ < tasks_.size() && threads_.size() < max_threads_;
   }
   if (grow) {
     threads_.push_back(StartThread("dev-server-conn", [this] { Run(); }));

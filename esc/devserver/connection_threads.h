@@ -17,10 +17,10 @@ namespace escagent::devserver {
 // block all others; this one grows with the connections and reuses what it has.
 class ConnectionThreads final : public httplib::TaskQueue {
  public:
-  // Connections beyond wait for one of these to end.
+  // Connections beyond `max_threads` wait for one of these to end.
   static constexpr std::size_t kMaxThreads = 256;
 
-  ConnectionThreads() = default;
+  explicit ConnectionThreads(std::size_t max_threads = kMaxThreads) : max_threads_(max_threads) {}
   ConnectionThreads(const ConnectionThreads&) = delete;
   ConnectionThreads& operator=(const ConnectionThreads&) = delete;
 
@@ -32,6 +32,7 @@ class ConnectionThreads final : public httplib::TaskQueue {
  private:
   void Run();
 
+  const std::size_t max_threads_;
   Mutex mutex_;
   CondVar changed_;
   std::deque<std::function<void()>> tasks_ GUARDED_BY(mutex_);

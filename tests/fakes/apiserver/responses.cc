@@ -1,0 +1,66 @@
+#include <utility>
+
+#include "base/json.h"
+#include "base/strings.h"
+#include "tests/fakes/apiserver/handlers.h"
+
+namespace escagent::apiserver {
+namespace {
+
+constexpr const char* kJson = "application/json";
+
+std::string_view Trim(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace
+
+void SendText(httplib::Response& response, int status, std::string json) {
+  response.status = status;
+  response.body = std::move(json);
+  response.set_header("Content-Type", kJson);
+}
+
+void SendJson(httplib::Response& response, int status, const nlohmann::json& document) {
+  SendText(response, status, DumpJson(document));
+}
+
+void SendError(httplib::Response& response, const ApiError& error) {
+  if (error.retry_after_seconds > 0) {
+    response.set_header("Retry-After", std::to_string(error.retry_after_seconds));
+  }
+  SendJson(response, error.code, error.ToJson());
+}
+
+void SendObject(Context& context, int status, const Object& object) {
+  std::string text;
+  if (context.form == Form::kPartialMetadata) {
+    object.AppendPartial(text);
+  } else {
+    object.Append(context.resource->ApiVersion(), text);
+  }
+  SendText(context.response, status, std::move(text));
+}
+
+Outcome<Form> NegotiateForm(const httplib::Request& request) {
+  const std::string accept = request.get_header_value("Accept");
+  if (accept.empty()) return Form::kWhole;
+  for (const std::string_view range : Split(accept, ',')) {
+    const auto parts = Split(range, ';');
+    const std::string_view type = Trim(parts.front());
+    if (type != kJson && type != "*/*" && type != "application/*") continue;
+    std::string_view as;
+    for (const std::string_view parameter : parts) {
+      if (Trim(parameter).starts_with("as=")) as = Trim(parameter).substr(3);
+    }
+    if (as.empty()) return Form::kWhole;
+    if (as == "PartialObjectMetadata" || as == "PartialObjectMetadataList") {
+      return Form::kPartialMetadata;
+    }
+  }
+  return Fail(NotAcceptable());
+}
+
+}  // namespace escagent::apiserver
