@@ -105,6 +105,7 @@ Result<bool> Set(Document& document, const Edit& edit, Document* decrypted) {
 Result<bool> Remove(Document& document, const Edit& edit) {
   ESC_ASSIGN_OR_RETURN(const Walk walk, document.Find(edit.path));
   if (walk.end != Walk::End::kFound) return false;
+  if (edit.kind == Edit::Kind::kRemoveSecret && !AsSecretLiteral(*walk.place.node)) return false;
   if (walk.place.entry() == nullptr) {
     return FailedPrecondition(
         "an element of a list cannot be removed, as the others would move; remove the list");
@@ -154,9 +155,18 @@ Result<bool> NeedsDecrypted(const Secret& yaml, std::span<const Edit> edits) {
 }
 
 Result<bool> Defines(const Secret& yaml, const esc::PropertyPath& path) {
+  ESC_ASSIGN_OR_RETURN(const std::vector<bool> defined, Defines(yaml, std::span(&path, 1)));
+  return defined.front();
+}
+
+Result<std::vector<bool>> Defines(const Secret& yaml, std::span<const esc::PropertyPath> paths) {
   ESC_ASSIGN_OR_RETURN(Document document, Document::Read(yaml.Clone()));
-  ESC_ASSIGN_OR_RETURN(const Walk walk, document.Find(path));
-  return walk.end == Walk::End::kFound;
+  std::vector<bool> defined;
+  for (const esc::PropertyPath& path : paths) {
+    ESC_ASSIGN_OR_RETURN(const Walk walk, document.Find(path));
+    defined.push_back(walk.end == Walk::End::kFound);
+  }
+  return defined;
 }
 
 }  // namespace escagent::edit

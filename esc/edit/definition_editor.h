@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "base/secret.h"
@@ -19,7 +20,7 @@ namespace escagent::edit {
 
 // One change at a path below `values` (app.db["user.name"], list[0]). Move-only.
 struct Edit {
-  enum class Kind { kSet, kRemove };
+  enum class Kind { kSet, kRemove, kRemoveSecret };
 
   // The value becomes the static secret `fn::secret: "<value>"`, UTF-8 and taken literally: ESC
   // encrypts it when the definition is saved, and looks for no ${references} in it. Maps that are
@@ -29,6 +30,10 @@ struct Edit {
   }
   // The entry goes; nothing happens when there is none. The map around it stays, as {} if need be.
   static Edit Remove(esc::PropertyPath path) { return {Kind::kRemove, std::move(path), Secret()}; }
+  // The same for a static secret only: what else stands there now is somebody else's, and stays.
+  static Edit RemoveSecret(esc::PropertyPath path) {
+    return {Kind::kRemoveSecret, std::move(path), Secret()};
+  }
 
   Kind kind = Kind::kSet;
   esc::PropertyPath path;
@@ -64,5 +69,7 @@ Result<bool> NeedsDecrypted(const Secret& yaml, std::span<const Edit> edits);
 
 // Whether the definition itself has something at the path (a null counts, an import does not).
 Result<bool> Defines(const Secret& yaml, const esc::PropertyPath& path);
+// The same for many paths.
+Result<std::vector<bool>> Defines(const Secret& yaml, std::span<const esc::PropertyPath> paths);
 
 }  // namespace escagent::edit

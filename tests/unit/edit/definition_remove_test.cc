@@ -68,6 +68,18 @@ TEST(DefinitionRemoveTest, ElementsOfListsStay) {
               testing::HasSubstr("an element of a list cannot be removed"));
 }
 
+TEST(DefinitionRemoveTest, SecretsOnly) {
+  const auto after = [](std::string_view before) {
+    return TextAfter(before, Edit::RemoveSecret(PathOf("a")));
+  };
+  EXPECT_EQ(after("values: {a: {fn::secret: x}, b: 1}"), "values: {b: 1}");
+  EXPECT_EQ(after("values: {a: {fn::secret: {ciphertext: eA==}}, b: 1}"), "values: {b: 1}");
+  for (const char* other : {"values: {a: x}", "values: {a: {b: {fn::secret: x}}}", "values: {b: 1}",
+                            "values: {a: {fn::fromJSON: {fn::secret: x}}}"}) {
+    EXPECT_EQ(after(other), other);
+  }
+}
+
 TEST(DefinitionRemoveTest, UndoesASet) {
   const std::string before = "# top\nvalues:\n  x: 1 # one\n# end\n";
   const std::string after = TextAfter(before, SetEdit("a", "v"));
