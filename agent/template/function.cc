@@ -54,7 +54,7 @@ std::map<std::string_view, const Function*> CollectFunctions() {
   for (const std::span<const Function> table :
        {BuiltinFunctions(), ComparisonFunctions(), StringFunctions(), WordFunctions(),
         RegexFunctions(), DefaultFunctions(), ListFunctions(), DictFunctions(), MathFunctions(),
-        EncodingFunctions(), JsonFunctions(), YamlFunctions(), PathFunctions()}) {
+        EncodingFunctions(), JsonFunctions(), YamlFunctions(), PathFunctions(), PemFunctions()}) {
     for (const Function& function : table) functions[function.name] = &function;
   }
   return functions;

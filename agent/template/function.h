@@ -65,7 +65,6 @@ std::span<const Function> EncodingFunctions();
 std::span<const Function> JsonFunctions();
 std::span<const Function> YamlFunctions();
 std::span<const Function> PathFunctions();
-std::span<const Function> VersionFunctions();
 std::span<const Function> PemFunctions();
 
 }  // namespace escagent::gotemplate

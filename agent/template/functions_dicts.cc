@@ -82,7 +82,6 @@ Result<Value> Omit(Call& call) { return Select(call, false); }
 bool IsDict(const Value& value) { return value.IsMap() && value.map().element == Element::kAny; }
 
 // Dicts in both are merged; else what `into` has stays, unless it is empty or `overwrite` is set.
-// Empty values of `from` overwrite nothing.
 void MergeInto(Map& into, const Map& from, bool overwrite, Heap& heap, std::size_t depth) {
   if (!Visit(depth, heap) || &into == &from) return;
   for (const auto& [key, value] : from.items) {
@@ -91,7 +90,7 @@ void MergeInto(Map& into, const Map& from, bool overwrite, Heap& heap, std::size
       heap.Put(into, key, value);
     } else if (IsDict(found->second) && IsDict(value)) {
       MergeInto(found->second.map(), value.map(), overwrite, heap, depth + 1);
-    } else if (value.Truth() && (overwrite || !found->second.Truth())) {
+    } else if (overwrite || !found->second.Truth()) {
       found->second = value;
     }
   }

@@ -38,7 +38,8 @@ std::size_t Base64Fault(std::string_view text) {
     };
     std::size_t after = next(at + 1);
     if (digits % 4 == 2) {
-      if (after == text.size() || text[after] != '=') return after;
+      if (after == text.size()) return after;
+      if (text[after] != '=') return after - 1;
       after = next(after + 1);
     }
     return after;

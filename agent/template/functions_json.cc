@@ -1,8 +1,5 @@
-#include <algorithm>
-#include <cmath>
 #include <string>
 
-#include "agent/template/deep.h"
 #include "agent/template/function.h"
 #include "agent/template/json_text.h"
 #include "base/json.h"
@@ -20,20 +17,8 @@ Result<Value> MustFromJson(Call& call) {
 
 Result<Value> FromJsonOrNil(Call& call) { return MustFromJson(call).value_or(Value()); }
 
-// JSON has no infinities.
-bool HasJsonForm(const Value& value, Heap& heap, std::size_t depth) {
-  if (!Visit(depth, heap)) return true;
-  const auto has_form = [&](const Value& item) { return HasJsonForm(item, heap, depth + 1); };
-  if (value.IsList()) return std::ranges::all_of(value.list().items, has_form);
-  if (value.IsMap()) {
-    return std::ranges::all_of(value.map().items,
-                               [&](const auto& item) { return has_form(item.second); });
-  }
-  return value.kind() != Value::Kind::kFloat64 || std::isfinite(value.number());
-}
-
 Result<Value> MustWrite(Call& call, const JsonStyle& style) {
-  if (!HasJsonForm(call[0], call.heap, 0)) {
+  if (!HasJsonForm(call[0], call.heap)) {
     return InvalidArgument("json: unsupported value: an infinity or NaN");
   }
   TextBuilder out(call.heap);

@@ -119,12 +119,19 @@ Result<Value> MultiplyFloat(Call& call) {
   return FromDecimal(product);
 }
 
+// A quotient keeps 16 digits behind the point.
+long double RoundQuotient(long double quotient) {
+  constexpr long double kScale = 1e16L;
+  if (!(std::abs(quotient) < 1e3L)) return quotient;
+  return std::round(quotient * kScale) / kScale;
+}
+
 Result<Value> DivideFloat(Call& call) {
   long double quotient = ToDecimal(call[0]);
   for (const Value& value : call.args.subspan(1)) {
     const long double divisor = ToDecimal(value);
     if (divisor == 0) return InvalidArgument("decimal division by 0");
-    quotient /= divisor;
+    quotient = RoundQuotient(quotient / divisor);
   }
   return FromDecimal(quotient);
 }

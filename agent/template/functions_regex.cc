@@ -15,8 +15,11 @@ namespace escagent::gotemplate {
 namespace {
 
 constexpr std::int64_t kPatternMemory = 1 << 20;
-// Matching costs more than copying.
-constexpr std::size_t kBytesPerStep = 8;
+// What is matched costs a step for so many bytes; what is only looked at, a fraction.
+constexpr std::size_t kMatchedBytesPerStep = 8;
+constexpr std::size_t kSeenBytesPerStep = 1024;
+// For a pattern that RE2 refused after it had tried.
+constexpr int kStepsOfBadPattern = 1000;
 
 std::string_view Describe(RE2::ErrorCode code) {
   switch (code) {
@@ -60,7 +63,10 @@ class Matcher {
         text_(text),
         groups_(pattern_.ok() ? static_cast<std::size_t>(pattern_.NumberOfCapturingGroups()) + 1
                               : 1),
-        heap_(heap) {}
+        heap_(heap) {
+    heap_.Spend(
+        static_cast<std::size_t>(pattern_.ok() ? pattern_.ProgramSize() : kStepsOfBadPattern));
+  }
 
   // Go's message, without the pattern, which may be made from values.
   Status Check() const {
@@ -72,13 +78,15 @@ class Matcher {
 
   // The groups of the first match at or behind `from`; a group without a part in it has no data.
   std::optional<std::vector<re2::StringPiece>> Match(std::size_t from) {
-    if (!heap_.Spend(1 + (text_.size() - from) / kBytesPerStep)) return std::nullopt;
+    if (!heap_.Spend(groups_ + (text_.size() - from) / kSeenBytesPerStep)) return std::nullopt;
     std::vector<re2::StringPiece> found(groups_);
     const re2::StringPiece text(text_.data(), text_.size());
     if (!pattern_.Match(text, from, text_.size(), RE2::UNANCHORED, found.data(),
                         static_cast<int>(found.size()))) {
       return std::nullopt;
     }
+    const auto end = static_cast<std::size_t>(found[0].data() + found[0].size() - text_.data());
+    heap_.Spend((end - from) / kMatchedBytesPerStep);
     return found;
   }
 

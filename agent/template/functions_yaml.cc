@@ -4,10 +4,12 @@
 #include <cmath>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "agent/template/deep.h"
 #include "agent/template/function.h"
+#include "agent/template/json_text.h"
 #include "agent/template/number.h"
 #include "agent/template/runes.h"
 #include "agent/template/yaml_scalar.h"
@@ -145,16 +147,40 @@ Result<Value> ToYaml(Call& call) {
   return out.Finish();
 }
 
+Value FromNode(const YAML::Node& node, Heap& heap, std::size_t depth);
+
+// What the key << names is added, without touching keys that are there.
+void AddMerged(const Value& merged, Map& map, Heap& heap) {
+  if (merged.IsList()) {
+    for (const Value& item : merged.list().items) {
+      if (item.IsMap()) AddMerged(item, map, heap);
+    }
+  } else if (merged.IsMap()) {
+    for (const auto& [key, value] : merged.map().items) {
+      if (!map.items.contains(key)) heap.Put(map, key, value);
+    }
+  }
+}
+
+Value FromMapping(const YAML::Node& node, Heap& heap, std::size_t depth) {
+  Map& map = heap.NewMap();
+  Value merged;
+  for (const auto& item : node) {
+    const std::string key = item.first.IsScalar() ? item.first.Scalar() : "";
+    const Value value = FromNode(item.second, heap, depth + 1);
+    if (key == "<<" && item.first.Tag() != "!") {
+      merged = value;
+    } else {
+      heap.Put(map, heap.Keep(std::string(key)), value);
+    }
+  }
+  AddMerged(merged, map, heap);
+  return Value::Of(&map);
+}
+
 Value FromNode(const YAML::Node& node, Heap& heap, std::size_t depth) {
   if (!Visit(depth, heap)) return {};
-  if (node.IsMap()) {
-    Map& map = heap.NewMap();
-    for (const auto& item : node) {
-      const std::string key = item.first.IsScalar() ? item.first.Scalar() : "";
-      heap.Put(map, heap.Keep(std::string(key)), FromNode(item.second, heap, depth + 1));
-    }
-    return Value::Of(&map);
-  }
+  if (node.IsMap()) return FromMapping(node, heap, depth);
   if (node.IsSequence()) {
     List& list = heap.NewList();
     for (const YAML::Node& item : node) heap.Push(list, FromNode(item, heap, depth + 1));
@@ -170,13 +196,15 @@ Value FromNode(const YAML::Node& node, Heap& heap, std::size_t depth) {
 // A document that is no mapping, or no YAML, is told under the key Error, as ESO does.
 Result<Value> FromYaml(Call& call) {
   const Result<YAML::Node> document = ParseYaml(call.Text(0), "the YAML text");
-  Map& failed = call.heap.NewMap();
-  if (document && (document->IsMap() || document->IsNull())) {
-    return document->IsMap() ? FromNode(*document, call.heap, 0) : Value::Of(&failed);
+  std::string cause = document ? "the YAML text is not a mapping" : document.error().message;
+  if (document && document->IsNull()) return Value::Of(&call.heap.NewMap());
+  if (document && document->IsMap()) {
+    const Value value = FromNode(*document, call.heap, 0);
+    if (HasJsonForm(value, call.heap)) return value;
+    cause = "the YAML text has an infinity or NaN";
   }
-  const std::string_view cause =
-      document ? "the YAML text is not a mapping" : document.error().message;
-  call.heap.Put(failed, "Error", call.Make(std::string(cause)));
+  Map& failed = call.heap.NewMap();
+  call.heap.Put(failed, "Error", call.Make(std::move(cause)));
   return Value::Of(&failed);
 }
 

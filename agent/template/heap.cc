@@ -97,8 +97,10 @@ void TextBuilder::AppendRune(char32_t rune) {
 }
 
 bool TextBuilder::Fits(std::size_t more) {
-  if (more <= heap_.limits().max_memory && heap_.Allows(text_.size() + more)) return true;
-  text_.clear();
+  // Together they could overflow.
+  const std::size_t size = more > heap_.limits().max_memory ? more : text_.size() + more;
+  if (heap_.Allows(size)) return true;
+  if (!text_.empty()) WipeString(text_);
   return false;
 }
 

@@ -1,5 +1,6 @@
 #include "agent/template/json_text.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -7,7 +8,6 @@
 #include "agent/template/number.h"
 #include "agent/template/runes.h"
 #include "base/json.h"
-#include "base/strings.h"
 
 namespace escagent::gotemplate {
 namespace {
@@ -45,12 +45,27 @@ class JsonWriter {
   }
 
  private:
+  // Go escapes what is not UTF-8, and these two line separators always.
   void WriteText(std::string_view text) {
-    if (IsValidUtf8(text)) {
-      out_.Append(QuoteJson(text, style_.escape_html));
-    } else {
-      out_.Append(QuoteJson(ToUtf8(ToRunes(text)), style_.escape_html));
+    out_.Append("\"");
+    std::size_t plain = 0;
+    for (std::size_t at = 0; at < text.size();) {
+      const Rune rune = DecodeRune(text.substr(at));
+      const bool separator = rune.value == 0x2028 || rune.value == 0x2029;
+      if (rune.IsBad() || separator) {
+        WritePlain(text.substr(plain, at - plain));
+        out_.Append(rune.IsBad() ? "\\ufffd" : rune.value == 0x2028 ? "\\u2028" : "\\u2029");
+        plain = at + rune.size;
+      }
+      at += rune.size;
     }
+    WritePlain(text.substr(plain));
+    out_.Append("\"");
+  }
+
+  void WritePlain(std::string_view text) {
+    const std::string quoted = QuoteJson(text, style_.escape_html);
+    out_.Append(std::string_view(quoted).substr(1, quoted.size() - 2));
   }
 
   void NewLine(std::size_t depth) {
@@ -114,6 +129,17 @@ Value FromJson(const nlohmann::json& document, Heap& heap) {
 
 void AppendJson(const Value& value, const JsonStyle& style, Heap& heap, TextBuilder& out) {
   JsonWriter(style, heap, out).Write(value, 0);
+}
+
+bool HasJsonForm(const Value& value, Heap& heap, std::size_t depth) {
+  if (!Visit(depth, heap)) return true;
+  const auto has_form = [&](const Value& item) { return HasJsonForm(item, heap, depth + 1); };
+  if (value.IsList()) return std::ranges::all_of(value.list().items, has_form);
+  if (value.IsMap()) {
+    return std::ranges::all_of(value.map().items,
+                               [&](const auto& item) { return has_form(item.second); });
+  }
+  return value.kind() != Value::Kind::kFloat64 || std::isfinite(value.number());
 }
 
 std::string JsonNumber(double number) {

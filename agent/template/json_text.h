@@ -19,6 +19,9 @@ struct JsonStyle {
 
 void AppendJson(const Value& value, const JsonStyle& style, Heap& heap, TextBuilder& out);
 
+// False for infinities and NaN, and for what holds one.
+bool HasJsonForm(const Value& value, Heap& heap, std::size_t depth = 0);
+
 // A number as JSON has it: no exponent for what is neither tiny nor huge.
 std::string JsonNumber(double number);
 

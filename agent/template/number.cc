@@ -92,13 +92,28 @@ std::string Scientific(const Decimal& decimal, int precision, char e) {
   return text + (number.size() < 2 ? "0" : "") + number;
 }
 
+// The shortest digits, filled up with zeros to the point.
+std::string ShortestPositional(double value) {
+  const Decimal decimal = ToDecimal(value, -1);
+  const int count = static_cast<int>(decimal.digits.size());
+  std::string text = decimal.digits;
+  if (decimal.point >= count) {
+    text.append(static_cast<std::size_t>(decimal.point - count), '0');
+  } else if (decimal.point > 0) {
+    text.insert(static_cast<std::size_t>(decimal.point), ".");
+  } else {
+    text.insert(0, static_cast<std::size_t>(-decimal.point), '0');
+    text.insert(0, "0.");
+  }
+  return text;
+}
+
 std::string Positional(double value, int precision) {
+  if (precision < 0) return ShortestPositional(value);
   std::array<char, 1500> text;
   const std::to_chars_result end =
-      precision < 0
-          ? std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed)
-          : std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed,
-                          std::min(precision, 1100));
+      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed,
+                    std::min(precision, 1100));
   return std::string(text.data(), end.ptr);
 }
 

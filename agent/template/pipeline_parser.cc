@@ -14,6 +14,12 @@ namespace escagent::gotemplate {
 
 using Kind = Token::Kind;
 
+namespace {
+
+constexpr std::size_t kMaxVariables = 1000;
+
+}  // namespace
+
 Result<Pipe> TreeParser::ParsePipeline(std::string_view context, Kind end) {
   Pipe pipe;
   pipe.position = PeekNonSpace().position;
@@ -48,6 +54,16 @@ Result<Pipe> TreeParser::ParsePipeline(std::string_view context, Kind end) {
   }
 }
 
+// Variables are looked for one by one.
+Status TreeParser::Declare(Pipe& pipe, const std::string& variable) {
+  if (variables_.size() >= kMaxVariables) {
+    return Fail("more than " + std::to_string(kMaxVariables) + " variables");
+  }
+  pipe.variables.push_back(variable);
+  variables_.push_back(variable);
+  return {};
+}
+
 // "$x :=", "$x =", and for range "$i, $x :="; nothing when the pipeline starts otherwise.
 Status TreeParser::ParseDeclarations(Pipe& pipe, std::string_view context) {
   while (PeekNonSpace().kind == Kind::kVariable) {
@@ -57,8 +73,7 @@ Status TreeParser::ParseDeclarations(Pipe& pipe, std::string_view context) {
     if (next.kind == Kind::kAssign || next.kind == Kind::kDeclare) {
       NextNonSpace();
       pipe.assigns = next.kind == Kind::kAssign;
-      pipe.variables.push_back(variable.text);
-      variables_.push_back(variable.text);
+      ESC_RETURN_IF_ERROR(Declare(pipe, variable.text));
       return {};
     }
     if (next.kind != Kind::kChar || next.text != ",") {
@@ -70,8 +85,7 @@ Status TreeParser::ParseDeclarations(Pipe& pipe, std::string_view context) {
       return {};
     }
     NextNonSpace();
-    pipe.variables.push_back(variable.text);
-    variables_.push_back(variable.text);
+    ESC_RETURN_IF_ERROR(Declare(pipe, variable.text));
     if (context != "range" || pipe.variables.size() >= 2) {
       return Fail("too many declarations in " + std::string(context));
     }

@@ -1,7 +1,7 @@
 #include "agent/template/runes.h"
 
-#include <locale.h>
-#include <wctype.h>
+#include <clocale>
+#include <cwctype>
 
 namespace escagent::gotemplate {
 namespace {

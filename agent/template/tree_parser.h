@@ -72,6 +72,7 @@ class TreeParser {
 
   Result<Pipe> ParsePipeline(std::string_view context, Token::Kind end);
   Status ParseDeclarations(Pipe& pipe, std::string_view context);
+  Status Declare(Pipe& pipe, const std::string& variable);
   Status CheckPipeline(const Pipe& pipe, std::string_view context) const;
   Result<Command> ParseCommand();
   Result<bool> ParseOperand(Operand& operand);

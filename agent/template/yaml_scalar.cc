@@ -3,8 +3,6 @@
 #include <re2/re2.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <limits>
 #include <optional>
 #include <span>
@@ -98,10 +96,11 @@ void AppendEscaped(char32_t rune, std::string& out) {
     AppendRune(rune, out);
     return;
   }
-  std::array<char, 16> escaped;
-  const char* format = rune < 0x100 ? "\\x%02X" : rune < 0x10000 ? "\\u%04X" : "\\U%08X";
-  std::snprintf(escaped.data(), escaped.size(), format, static_cast<unsigned>(rune));
-  out += escaped.data();
+  const std::size_t digits = rune < 0x100 ? 2 : rune < 0x10000 ? 4 : 8;
+  const std::string number = FormatUnsigned(rune, 16, true);
+  out += digits == 2 ? "\\x" : digits == 4 ? "\\u" : "\\U";
+  out.append(digits - number.size(), '0');
+  out += number;
 }
 
 // Plain or in quotes, with folding.
