@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "agent/mirror/existing_secret.h"
 #include "agent/mirror/external_secret.h"
