@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "agent/mirror/restart_marks.h"
 #include "agent/mirror/target_secret.h"
 #include "base/log.h"
 
@@ -11,8 +12,8 @@ namespace escagent::controller {
 // The watch of one namespace and what it has seen.
 class SecretWatch::Namespace final : public kube::InformerHandler {
  public:
-  Namespace(std::string name, const Listener& listener)
-      : name_(std::move(name)), listener_(listener) {}
+  Namespace(std::string name, const Listener& listener, const MarkedListener& marked)
+      : name_(std::move(name)), listener_(listener), marked_(marked) {}
 
   void OnUpsert(kube::Object object, bool /*in_initial_list*/) override {
     Known known{.name = object.Name(), .uid = object.Uid(), .labels = {}};
@@ -29,6 +30,11 @@ class SecretWatch::Namespace final : public kube::InformerHandler {
       secrets_[known.name] = std::move(known);
     }
     listener_(key, object.ResourceVersion(), created_by);
+    const nlohmann::json::json_pointer annotations("/metadata/annotations");
+    if (marked_ && object.json().contains(annotations) &&
+        object.json()[annotations].contains(mirror::kRestartPendingAnnotation)) {
+      marked_(key);
+    }
   }
 
   void OnDelete(const kube::ObjectKey& key) override {
@@ -70,13 +76,14 @@ class SecretWatch::Namespace final : public kube::InformerHandler {
  private:
   const std::string name_;
   const Listener& listener_;
+  const MarkedListener& marked_;
   mutable Mutex mutex_;
   std::map<std::string, Known> secrets_ GUARDED_BY(mutex_);
   bool healthy_ GUARDED_BY(mutex_) = true;
 };
 
-SecretWatch::SecretWatch(kube::Informers& informers, Listener listener)
-    : informers_(informers), listener_(std::move(listener)) {}
+SecretWatch::SecretWatch(kube::Informers& informers, Listener listener, MarkedListener marked)
+    : informers_(informers), listener_(std::move(listener)), marked_(std::move(marked)) {}
 
 // Handles end outside of the lock, as they wait for the handler, whose listener may want it.
 SecretWatch::~SecretWatch() {
@@ -89,7 +96,7 @@ void SecretWatch::Follow(const std::string& namespace_name) {
   MutexLock lock(mutex_);
   Entry& entry = namespaces_[namespace_name];
   if (entry.handler != nullptr) return;
-  entry.handler = std::make_shared<Namespace>(namespace_name, listener_);
+  entry.handler = std::make_shared<Namespace>(namespace_name, listener_, marked_);
   entry.handle = informers_.Start({.resource = kube::Secrets(),
                                    .namespace_name = namespace_name,
                                    .label_selector = std::string(mirror::kManagedLabel) + "=true",

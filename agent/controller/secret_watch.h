@@ -24,6 +24,8 @@ class SecretWatch {
   // `created_by` is its label kCreatedByLabel.
   using Listener = std::function<void(const kube::ObjectKey& secret, const std::string& version,
                                       const std::string& created_by)>;
+  // A Secret bears kRestartPendingAnnotation: told whenever it is seen, after the listener.
+  using MarkedListener = std::function<void(const kube::ObjectKey& secret)>;
 
   // A managed Secret, as the watch last saw it.
   struct Known {
@@ -32,7 +34,8 @@ class SecretWatch {
     mirror::StringMap labels;
   };
 
-  SecretWatch(kube::Informers& informers, Listener listener);
+  // `marked` may be empty.
+  SecretWatch(kube::Informers& informers, Listener listener, MarkedListener marked = {});
   ~SecretWatch();
   SecretWatch(const SecretWatch&) = delete;
   SecretWatch& operator=(const SecretWatch&) = delete;
@@ -56,6 +59,7 @@ class SecretWatch {
 
   kube::Informers& informers_;
   const Listener listener_;
+  const MarkedListener marked_;
   mutable Mutex mutex_;
   std::map<std::string, Entry> namespaces_ GUARDED_BY(mutex_);
 };

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "agent/mirror/restart_marks.h"
 #include "base/strings.h"
 
 namespace escagent::mirror {
@@ -108,6 +109,11 @@ SecretState Compose(const ExternalSecret& object, const TargetSecret& wanted,
     state.labels = Overlay(existing->labels, existing->owned.labels, wanted.labels);
     state.annotations =
         Overlay(existing->annotations, existing->owned.annotations, wanted.annotations);
+    // Written with the data, so ours; but it is the restarter that takes it off.
+    if (const auto mark = existing->annotations.find(kRestartPendingAnnotation);
+        mark != existing->annotations.end()) {
+      state.annotations.insert(*mark);
+    }
     state.owners = ComposeOwners(object, wanted, *existing);
     state.finalizers = existing->finalizers;
     AddMissing(wanted.finalizers, state.finalizers);
