@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/cache/environment_cache.h"
+#include "agent/kubernetes.h"
 #include "agent/status/admin_server.h"
 #include "agent/status/http_server.h"
 #include "agent/status/metrics.h"
@@ -62,6 +63,7 @@ class App::Impl {
     mounter_.reset();
     // A successor may be waiting for it: the rest takes its time afterwards.
     if (link_ != nullptr) EndHandover();
+    if (kubernetes_ != nullptr) kubernetes_->StopMirror();
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -69,19 +71,20 @@ class App::Impl {
   Status Start(Callbacks callbacks) {
     std::vector<fuse::RestoredVolume> restored;
     ESC_RETURN_IF_ERROR(StartMounter(std::move(callbacks.on_drain), restored));
-    ESC_ASSIGN_OR_RETURN(stores_, store::FileStoreRegistry::Load({
-                                      .directory = options_.stores_dir,
-                                      .default_api_url = options_.esc_url + "/api/esc",
-                                  }));
+    ESC_ASSIGN_OR_RETURN(store::StoreRegistry * stores, FindStores());
     volumes_ = std::make_unique<volume::VolumeManager>(
         volume::VolumeManager::Options{
             .max_stale = options_.max_stale,
             .retry_interval = options_.refresh_interval,
             .observer =
                 [this](const volume::VolumeEvent& event) { metrics_.CountVolumeEvent(event); }},
-        *stores_, cache_, *mounter_, clock_,
+        *stores, cache_, *mounter_, clock_,
         [this](const store::ResolvedStore& store) { return MakeApi(store); });
     volumes_->Restore(std::move(restored));
+    if (kubernetes_ != nullptr) {
+      kubernetes_->Start([this](const store::ResolvedStore& store) { return MakeApi(store); },
+                         cache_);
+    }
     ESC_RETURN_IF_ERROR(StartCsi(std::move(callbacks.on_fatal)));
     ESC_RETURN_IF_ERROR(StartListeners());
     started_ = true;
@@ -95,6 +98,16 @@ class App::Impl {
   std::shared_ptr<esc::Api> MakeApi(const store::ResolvedStore& store) {
     return std::make_shared<esc::Client>(
         esc::Client::Options{.api_url = store.api_url, .token = store.token}, transport_, clock_);
+  }
+
+  Result<store::StoreRegistry*> FindStores() {
+    ESC_ASSIGN_OR_RETURN(kubernetes_, Kubernetes::Find(options_, clock_));
+    if (options_.stores_dir.empty()) return &kubernetes_->stores();
+    ESC_ASSIGN_OR_RETURN(file_stores_, store::FileStoreRegistry::Load({
+                                           .directory = options_.stores_dir,
+                                           .default_api_url = options_.esc_url + "/api/esc",
+                                       }));
+    return file_stores_.get();
   }
 
   Status StartMounter(std::function<void()> on_drain, std::vector<fuse::RestoredVolume>& restored) {
@@ -242,7 +255,13 @@ class App::Impl {
             .started_at = started_at_,
             .now = clock_.Now(),
             .environments = cache_.List(),
-            .volumes = volumes_->List()};
+            .volumes = volumes_->List(),
+            .mirror = MirrorStatus()};
+  }
+
+  std::optional<controller::MirrorStatus> MirrorStatus() const {
+    if (kubernetes_ == nullptr || kubernetes_->mirror() == nullptr) return std::nullopt;
+    return kubernetes_->mirror()->GetStatus();
   }
 
   std::string AnswerAdmin(std::string_view request) {
@@ -264,8 +283,10 @@ class App::Impl {
   const Clock::WallTime started_at_;
   status::Metrics metrics_;
   CurlTransport transport_;
-  std::unique_ptr<store::FileStoreRegistry> stores_;
+  std::unique_ptr<store::FileStoreRegistry> file_stores_;
   cache::EnvironmentCache cache_;
+  // None without an API server.
+  std::unique_ptr<Kubernetes> kubernetes_;
   // None without a keeper.
   std::unique_ptr<fuse::KeeperLink> link_;
   fuse::KeptMounter* kept_ = nullptr;  // mounter_, then

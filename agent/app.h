@@ -6,11 +6,15 @@
 #include <optional>
 #include <string>
 
+#include "agent/mirror/value_text.h"
 #include "base/clock.h"
 #include "base/listen_address.h"
 #include "base/result.h"
 
 namespace escagent {
+
+// Whether to mirror into Kubernetes Secrets. kAuto: if there is an API server.
+enum class MirrorMode { kAuto, kOn, kOff };
 
 // What `esc-agent run` is told by its flags, checked.
 struct AppOptions {
@@ -27,7 +31,16 @@ struct AppOptions {
   std::string esc_url;
   std::string esc_ca_file;
   bool allow_plain_http = false;
+  // Stores from files instead of the API server; empty: from the API server.
   std::string stores_dir;
+  // Empty: the pod's own service account.
+  std::string kubeconfig;
+  // Of the mirror's leases; empty: the pod's own, or the kubeconfig's.
+  std::string namespace_name;
+  MirrorMode mirror = MirrorMode::kAuto;
+  // Stores with another spec.controller are another's.
+  std::string controller_class;
+  mirror::Compat compat;
   std::optional<ListenAddress> http_listen;
   std::string admin_socket;
   std::chrono::milliseconds refresh_interval{10000};

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <utility>
@@ -64,14 +65,51 @@ std::vector<Flag> RunFlags() {
       {.name = "max-stale",
        .help = "how long the last good values may be given to new pods while ESC is away",
        .fallback = "24h"},
-      {.name = "stores", .help = "folder with (Cluster)SecretStore YAML files", .fallback = ""},
+      {.name = "stores",
+       .help =
+           "folder with (Cluster)SecretStore YAML files for volumes, instead of the API server's",
+       .fallback = ""},
       {.name = "mirror",
-       .help = "mirror into Kubernetes Secrets: auto, on or off (this version has no mirror)",
+       .help = "mirror ExternalSecrets into Kubernetes Secrets: auto (if there is an API server), "
+               "on or off",
        .fallback = "auto"},
-      {.name = "kubeconfig", .help = "for the mirror; unused by this version", .fallback = ""},
-      {.name = "namespace", .help = "for the mirror; unused by this version", .fallback = ""},
+      {.name = "kubeconfig",
+       .help = "how to reach the API server; by default as the pod's service account",
+       .fallback = ""},
+      {.name = "namespace",
+       .help = "namespace of the mirror's leases; by default the pod's own",
+       .fallback = "",
+       .environment = {"POD_NAMESPACE"}},
+      {.name = "controller-class",
+       .help = "stores with another spec.controller are left to others",
+       .fallback = "esc-agent"},
+      {.name = "eso-compat",
+       .help = "render values as External Secrets Operator does: all, none, or a list of nested, "
+               "floats, empty-extract, null",
+       .fallback = "none"},
       {.name = "log-level", .help = "debug, info, warn or error", .fallback = "info"},
   };
+}
+
+void ReadMirrorOptions(FlagSet& flags, AppOptions& options) {
+  options.kubeconfig = flags.Text("kubeconfig");
+  if (options.stores_dir.empty() && options.kubeconfig.empty() &&
+      std::getenv("KUBERNETES_SERVICE_HOST") == nullptr) {
+    flags.AddError(
+        "--stores: must name a folder with (Cluster)SecretStore YAML files, or --kubeconfig an API "
+        "server that has them, since this is not a pod");
+  }
+  options.namespace_name = flags.Text("namespace");
+  const std::string mirror = flags.OneOf("mirror", {"auto", "on", "off"});
+  if (mirror == "on") options.mirror = MirrorMode::kOn;
+  if (mirror == "off") options.mirror = MirrorMode::kOff;
+  options.controller_class = flags.Text("controller-class");
+  if (options.controller_class.empty()) flags.AddError("--controller-class: must not be empty");
+  if (Result<mirror::Compat> compat = mirror::ParseCompat(flags.Text("eso-compat"))) {
+    options.compat = *compat;
+  } else {
+    flags.AddError("--eso-compat: " + compat.error().message);
+  }
 }
 
 AppOptions ReadOptions(FlagSet& flags) {
@@ -102,11 +140,10 @@ AppOptions ReadOptions(FlagSet& flags) {
   options.esc_ca_file = flags.AbsolutePath("esc-ca-file");
   options.allow_plain_http = flags.Switch("allow-plain-http");
   options.stores_dir = flags.Text("stores");
-  if (options.stores_dir.empty()) {
-    flags.AddError("--stores: must name a folder with (Cluster)SecretStore YAML files");
-  } else if (!std::filesystem::is_directory(options.stores_dir)) {
+  if (!options.stores_dir.empty() && !std::filesystem::is_directory(options.stores_dir)) {
     flags.AddError("--stores: \"" + options.stores_dir + "\" is not a folder");
   }
+  ReadMirrorOptions(flags, options);
   options.admin_socket = flags.AbsolutePath("admin-socket");
   options.refresh_interval = flags.Duration("refresh-interval", std::chrono::seconds(1));
   options.max_stale = flags.Duration("max-stale", std::chrono::milliseconds(0));
@@ -120,17 +157,9 @@ AppOptions ReadOptions(FlagSet& flags) {
   return options;
 }
 
-// Flags of design.md section 5 whose parts this version does not have.
-void RefuseWhatIsMissing(FlagSet& flags) {
-  if (flags.OneOf("mirror", {"auto", "on", "off"}) == "on") {
-    flags.AddError("--mirror: this version has no mirror; use auto or off");
-  }
-}
-
 int Run(FlagSet& flags) {
   flags.Resolve();
   const AppOptions options = ReadOptions(flags);
-  RefuseWhatIsMissing(flags);
   const Result<LogLevel> level = ParseLogLevel(flags.Text("log-level"));
   if (!level) flags.AddError("--log-level: " + level.error().message);
   if (const int code = ReportUsage(flags); code != kDone) return code;

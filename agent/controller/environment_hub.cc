@@ -148,7 +148,6 @@ void EnvironmentHub::TrySubscribe(const cache::EnvironmentKey& key) {
   Result<cache::Subscription> made = cache_.Subscribe(std::move(request));
   const Clock::TimePoint now = clock_.Now();
   std::shared_ptr<cache::Subscription> former;  // outlives the lock
-  bool is_news = true;
   {
     MutexLock lock(mutex_);
     const auto it = environments_.find(key);
@@ -164,15 +163,13 @@ void EnvironmentHub::TrySubscribe(const cache::EnvironmentKey& key) {
       environment.next_try = now + made.error().retry_after;  // it is being opened
       return;
     } else {
-      is_news = environment.subscription == nullptr &&
-                (!environment.error || environment.error->message != made.error().message);
       environment.error = made.error();
       const auto backoff = kFirstRetry * (1 << std::min(environment.failures++, 5));
       environment.asked_at = environment.next_try =
           now + std::min({backoff, kLongestRetry, std::max(interval, kFirstRetry)});
     }
   }
-  if (is_news) Tell(key);
+  Tell(key);
 }
 
 void EnvironmentHub::Tell(const cache::EnvironmentKey& key) {
@@ -181,6 +178,11 @@ void EnvironmentHub::Tell(const cache::EnvironmentKey& key) {
     MutexLock lock(mutex_);
     const auto it = environments_.find(key);
     if (it == environments_.end()) return;
+    View view = ViewOf(it->second);
+    std::string error = view.error ? view.error->message : "";
+    if (view.snapshot == it->second.told_snapshot && error == it->second.told_error) return;
+    it->second.told_snapshot = std::move(view.snapshot);
+    it->second.told_error = std::move(error);
     users.reserve(it->second.users.size());
     for (const auto& [user, interval] : it->second.users) users.push_back(user);
   }

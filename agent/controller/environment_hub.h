@@ -69,6 +69,9 @@ class EnvironmentHub {
     Clock::TimePoint asked_at{};            // since when the subscription is being made
     Clock::TimePoint next_try{};            // when to ask (again) for the subscription
     int failures = 0;
+    // What the users were last told of.
+    std::shared_ptr<const cache::Snapshot> told_snapshot;
+    std::string told_error;
 
     bool Wanted() const { return !users.empty(); }
     std::chrono::milliseconds ShortestInterval() const;
@@ -82,6 +85,7 @@ class EnvironmentHub {
       REQUIRES(mutex_);
   // Asks the cache for the subscription of one environment.
   void TrySubscribe(const cache::EnvironmentKey& key) EXCLUDES(mutex_);
+  // Tells the users, if there is news.
   void Tell(const cache::EnvironmentKey& key) EXCLUDES(mutex_);
 
   cache::EnvironmentCache& cache_;

@@ -41,6 +41,8 @@ class ExternalSecretController {
     std::function<void(const kube::ObjectKey& secret, kube::Object& body)> before_change{};
     // After it was written.
     std::function<void(const kube::ObjectKey& secret)> after_change{};
+    // A mirrored Secret is there that before_change has marked (kRestartPendingAnnotation).
+    std::function<void(const kube::ObjectKey& secret)> on_marked{};
   };
   // Counters since the start, and what is there now in the namespaces of this agent.
   struct Stats {

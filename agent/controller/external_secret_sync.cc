@@ -26,21 +26,16 @@ constexpr std::chrono::milliseconds kStoresPause{500};
 constexpr std::chrono::hours kOnceInterval{1};
 
 SyncResult Done(mirror::SyncOutcome outcome) {
-  return {.kind = Kind::kDone, .outcome = std::move(outcome)};
+  SyncResult result;
+  result.outcome = std::move(outcome);
+  return result;
 }
 
-SyncResult Failed(FailedStep step, const Error& error) { return Done(mirror::Failed(step, error)); }
+SyncResult Fail(FailedStep step, const Error& error) { return Done(mirror::Failed(step, error)); }
 
 std::chrono::milliseconds IntervalOf(const mirror::ExternalSecretSpec& spec) {
   if (!spec.RefreshesPeriodically()) return kOnceInterval;
   return std::max(spec.refresh_interval, kShortestInterval);
-}
-
-// Whether the Secret is as a synchronisation left it.
-bool IsValid(const std::optional<mirror::ExistingSecret>& existing) {
-  if (!existing || !existing->labels.contains(mirror::kManagedLabel)) return false;
-  const auto hash = existing->annotations.find(mirror::kDataHashAnnotation);
-  return hash != existing->annotations.end() && hash->second == mirror::DataHash(existing->data);
 }
 
 bool Creates(mirror::CreationPolicy policy) {
@@ -88,22 +83,17 @@ SyncResult ExternalSecretSync::Run(const ExternalSecret& object, kube::Priority 
   if (!snapshots) return early;
   if (std::optional<SyncResult> not_now = NotNow(call)) return *std::move(not_now);
 
-  mirror::Compat compat = options_.compat;
-  if (const auto it = object.annotations.find(mirror::kCompatAnnotation);
-      it != object.annotations.end()) {
-    Result<mirror::Compat> parsed = mirror::ParseCompat(it->second);
-    if (!parsed) return Failed(FailedStep::kSpec, parsed.error());
-    compat = *parsed;
-  }
+  const Result<mirror::Compat> compat = mirror::CompatOf(object.annotations, options_.compat);
+  if (!compat) return Fail(FailedStep::kSpec, compat.error());
   const auto source_for = [&](const store::StoreId& id) -> Result<const esc::Value*> {
     const auto& snapshot = snapshots->at(id);
     if (!snapshot) return std::unexpected(snapshot.error());
     return &(*snapshot)->properties;
   };
   std::vector<std::string> missing;
-  Result<mirror::SecretData> data = mirror::CollectData(object.spec, source_for, compat, &missing);
+  Result<mirror::SecretData> data = mirror::CollectData(object.spec, source_for, *compat, &missing);
   SyncResult result =
-      data ? Write(call, *std::move(data)) : Failed(FailedStep::kSource, data.error());
+      data ? Write(call, *std::move(data)) : Fail(FailedStep::kSource, data.error());
   result.missing = std::move(missing);
   if (!object.spec.RefreshesPeriodically()) {
     if (result.outcome.ready) hub_.KeepOnly({object.namespace_name, object.name}, {});
@@ -168,9 +158,11 @@ std::optional<SyncResult> ExternalSecretSync::NotNow(const Call& call) {
   const bool window_open = spec.sync_windows == nullptr || Open(*spec.sync_windows, wall);
   if (spec.RefreshesPeriodically() && window_open) return std::nullopt;
   Result<std::optional<mirror::ExistingSecret>> existing = ReadTarget(call);
-  if (!existing) return Failed(FailedStep::kUpdate, existing.error());
-  if (mirror::MustSync(call.object, IsValid(*existing))) return std::nullopt;
-  SyncResult result{.kind = Kind::kUnchanged, .target_version = (*existing)->resource_version};
+  if (!existing) return Fail(FailedStep::kUpdate, existing.error());
+  if (mirror::MustSync(call.object, *existing && (*existing)->IsIntact())) return std::nullopt;
+  SyncResult result;
+  result.kind = Kind::kUnchanged;
+  result.target_version = (*existing)->resource_version;
   if (!window_open) {
     if (const auto change = NextChange(*spec.sync_windows, wall)) {
       result.again_at = clock_.Now() + std::chrono::ceil<std::chrono::seconds>(*change - wall);
@@ -191,13 +183,13 @@ SyncResult ExternalSecretSync::Write(const Call& call, mirror::SecretData data) 
       return Delete(call);
   }
   Result<mirror::TemplateSources> sources = ReadTemplateSources(call);
-  if (!sources) return Failed(FailedStep::kUpdate, sources.error());
+  if (!sources) return Fail(FailedStep::kUpdate, sources.error());
   Result<mirror::TargetSecret> wanted = mirror::BuildTarget(call.object, std::move(data), *sources);
-  if (!wanted) return Failed(FailedStep::kUpdate, wanted.error());
+  if (!wanted) return Fail(FailedStep::kUpdate, wanted.error());
   SyncResult result = Apply(call, *wanted);
   if (!result.outcome.ready) return result;
   if (const Status deleted = DeleteOrphans(call); !deleted) {
-    return Failed(FailedStep::kOrphans, deleted.error());
+    return Fail(FailedStep::kOrphans, deleted.error());
   }
   return result;
 }
@@ -233,16 +225,16 @@ Result<std::optional<mirror::ExistingSecret>> ExternalSecretSync::ReadTarget(con
 SyncResult ExternalSecretSync::Delete(const Call& call) {
   for (int attempt = 0; attempt < kConflicts; ++attempt) {
     Result<std::optional<mirror::ExistingSecret>> existing = ReadTarget(call);
-    if (!existing) return Failed(FailedStep::kDelete, existing.error());
+    if (!existing) return Fail(FailedStep::kDelete, existing.error());
     SecretAction action = mirror::DecideDeletion(call.object, *existing ? &**existing : nullptr);
     if (action.kind == SecretAction::Kind::kRefuse) {
-      return Failed(FailedStep::kDelete, action.error);
+      return Fail(FailedStep::kDelete, action.error);
     }
     if (action.kind != SecretAction::Kind::kDelete) return Done(mirror::Deleted(false));
     if (auto result = Carry(call, std::move(action), "")) return *std::move(result);
   }
-  return Failed(FailedStep::kDelete, Error{.code = Code::kAborted,
-                                           .message = "somebody else keeps changing the Secret"});
+  return Fail(FailedStep::kDelete,
+              Error{.code = Code::kAborted, .message = "somebody else keeps changing the Secret"});
 }
 
 SyncResult ExternalSecretSync::Apply(const Call& call, const mirror::TargetSecret& wanted) {
@@ -253,7 +245,7 @@ SyncResult ExternalSecretSync::Apply(const Call& call, const mirror::TargetSecre
     std::optional<mirror::ExistingSecret> existing;
     if (ask) {
       Result<std::optional<mirror::ExistingSecret>> read = ReadTarget(call);
-      if (!read) return Failed(FailedStep::kUpdate, read.error());
+      if (!read) return Fail(FailedStep::kUpdate, read.error());
       existing = *std::move(read);
     }
     ask = true;
@@ -261,8 +253,8 @@ SyncResult ExternalSecretSync::Apply(const Call& call, const mirror::TargetSecre
     const std::string version = existing ? existing->resource_version : "";
     if (auto result = Carry(call, std::move(action), version)) return *std::move(result);
   }
-  return Failed(FailedStep::kUpdate, Error{.code = Code::kAborted,
-                                           .message = "somebody else keeps changing the Secret"});
+  return Fail(FailedStep::kUpdate,
+              Error{.code = Code::kAborted, .message = "somebody else keeps changing the Secret"});
 }
 
 std::optional<SyncResult> ExternalSecretSync::Carry(const Call& call, SecretAction action,
@@ -277,12 +269,12 @@ std::optional<SyncResult> ExternalSecretSync::Carry(const Call& call, SecretActi
   }
   const bool deletes = action.kind == Action::kDelete;
   const FailedStep step = deletes ? FailedStep::kDelete : FailedStep::kUpdate;
-  if (const Status may = MayWrite(call); !may) return Failed(step, may.error());
+  if (const Status may = MayWrite(call); !may) return Fail(step, may.error());
   if (deletes) {
     const Status deleted = api_.Delete(kube::Secrets(), call.target,
                                        {action.uid, action.resource_version}, call.options);
     if (!deleted && deleted.error().code == Code::kAborted) return std::nullopt;
-    if (!deleted && deleted.error().code != Code::kNotFound) return Failed(step, deleted.error());
+    if (!deleted && deleted.error().code != Code::kNotFound) return Fail(step, deleted.error());
     SyncResult result = Done(mirror::Deleted(true));
     result.event = SyncResult::Event::kDeleted;
     return result;
@@ -299,7 +291,7 @@ std::optional<SyncResult> ExternalSecretSync::Carry(const Call& call, SecretActi
     const bool raced = code == Code::kAborted || (creates && code == Code::kAlreadyExists) ||
                        (!creates && code == Code::kNotFound);
     if (raced) return std::nullopt;
-    return Failed(step, written.error());
+    return Fail(step, written.error());
   }
   SyncResult result = Done(mirror::Synced(call.object, action.data_changed));
   result.target_version = written->ResourceVersion();

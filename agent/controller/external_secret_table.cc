@@ -88,6 +88,13 @@ void ExternalSecretTable::Erase(const Key& key) {
   objects_.erase(it);
 }
 
+std::optional<TrackedSecret> ExternalSecretTable::Get(const Key& key) const {
+  MutexLock lock(mutex_);
+  const auto it = objects_.find(key);
+  if (it == objects_.end()) return std::nullopt;
+  return it->second;
+}
+
 void ExternalSecretTable::Want(const Key& key) {
   MutexLock lock(mutex_);
   if (const auto it = objects_.find(key); it != objects_.end()) it->second.wanted = true;
@@ -173,7 +180,9 @@ ExternalSecretTable::Counts ExternalSecretTable::Count(
     const mirror::Condition* ready = tracked.object->status.Ready();
     if (ready == nullptr) continue;
     if (ready->status == "True") ++counts.ready;
-    if (ready->status == "False") ++counts.failed;
+    if (ready->status != "False") continue;
+    ++counts.failed;
+    if (counts.failures.size() < kMaxFailures) counts.failures.push_back({key, ready->message});
   }
   return counts;
 }

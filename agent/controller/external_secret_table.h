@@ -52,6 +52,7 @@ class ExternalSecretTable {
   bool MarkGone(const Key& key) EXCLUDES(mutex_);
   void Erase(const Key& key) EXCLUDES(mutex_);
 
+  std::optional<TrackedSecret> Get(const Key& key) const EXCLUDES(mutex_);
   // Notes that the object is to be synchronised.
   void Want(const Key& key) EXCLUDES(mutex_);
   // Notes the version of the object's target (empty: it is not there); false when that is the one
@@ -70,11 +71,17 @@ class ExternalSecretTable {
   std::vector<Key> InNamespace(std::string_view namespace_name) const EXCLUDES(mutex_);
   std::vector<Key> All() const EXCLUDES(mutex_);
 
+  struct Failure {
+    Key key;
+    std::string message;  // of the condition
+  };
   struct Counts {
     std::size_t total = 0;
     std::size_t ready = 0;
     std::size_t failed = 0;
+    std::vector<Failure> failures;  // the first kMaxFailures
   };
+  static constexpr std::size_t kMaxFailures = 100;
   // Of the objects for which `matches` is true, by their condition Ready.
   Counts Count(const std::function<bool(const Key&)>& matches) const EXCLUDES(mutex_);
 

@@ -73,9 +73,11 @@ class ShardLeases {
 
   // Begins. Once.
   void Start(Callbacks callbacks);
-  // Ends callbacks, then lets other agents have the shards at once. Holds() is false from the
-  // beginning of it. For who has stopped its work. Blocks for the calls, each of which has its
-  // deadline; leases that cannot be written are left to expire.
+  // Ends callbacks and renewals; Holds() is false from now on.
+  void Stop();
+  // Stop, then lets other agents have the shards at once. For who has nothing under way for them
+  // any more. Blocks for the calls, each of which has its deadline; leases that cannot be written
+  // are left to expire.
   void Release();
 
   // The same for all agents and versions.
@@ -104,7 +106,6 @@ class ShardLeases {
   // Makes what the board says visible to Holds and to callbacks.
   void Publish() REQUIRES(mutex_);
   void RunCallbacks() EXCLUDES(mutex_);
-  void Stop();
   void GiveBack(kube::Lease lease);
 
   const Options options_;

@@ -111,6 +111,42 @@ void AddEnvironments(Families& out, const Report& report) {
   }
 }
 
+// Names of ESO's metrics where it has one, so that its dashboards and alerts go on working.
+void AddMirror(Families& out, const controller::MirrorStatus& mirror) {
+  const auto held = std::count_if(mirror.shards.begin(), mirror.shards.end(),
+                                  [](const controller::ShardStatus& shard) { return shard.ours; });
+  out.Gauge("esc_agent_mirror_shards", "Shards of namespaces that this agent mirrors.", {},
+            static_cast<double>(held));
+  const controller::ExternalSecretController::Stats& stats = mirror.external_secrets;
+  const std::string help = "ExternalSecrets of this agent's shards, by their condition Ready.";
+  const auto add = [&](const char* state, std::size_t count) {
+    out.Gauge("esc_agent_mirror_external_secrets", help, {{"ready", state}},
+              static_cast<double>(count));
+  };
+  add("true", stats.objects.ready);
+  add("false", stats.objects.failed);
+  add("unknown", stats.objects.total - stats.objects.ready - stats.objects.failed);
+  out.Gauge("esc_agent_mirror_queue_depth", "ExternalSecrets that wait to be synchronised.", {},
+            static_cast<double>(stats.waiting));
+  out.Counter("esc_agent_mirror_secret_writes_total", "Secrets created, changed and deleted.", {},
+              static_cast<double>(stats.secret_writes));
+  out.Counter("esc_agent_mirror_status_writes_total", "Status writes of ExternalSecrets.", {},
+              static_cast<double>(stats.status_writes));
+  out.Counter("externalsecret_sync_calls_total", "Synchronisations of ExternalSecrets.", {},
+              static_cast<double>(stats.syncs));
+  out.Counter("externalsecret_sync_calls_error", "Synchronisations that failed.", {},
+              static_cast<double>(stats.failures));
+  for (const auto& failure : stats.objects.failures) {
+    out.Gauge("externalsecret_status_condition",
+              "1 for each ExternalSecret that is not ready (100 at most).",
+              {{"condition", "Ready"},
+               {"status", "False"},
+               {"name", failure.key.name},
+               {"namespace", failure.key.namespace_name}},
+              1);
+  }
+}
+
 void AddProcess(Families& out, const Report& report) {
   out.Gauge("esc_agent_build_info", "Always 1; the version is a label.",
             {{"version", std::string(kVersion)}}, 1);
@@ -161,6 +197,7 @@ std::string Metrics::Serialize(const Report& report, const cache::CacheStats& ca
   AddProcess(out, report);
   AddEnvironments(out, report);
   AddCache(out, cache);
+  if (report.mirror) AddMirror(out, *report.mirror);
   MutexLock lock(mutex_);
   for (const auto& [key, count] : events_) {
     out.Counter("esc_agent_volume_events_total", "What happened to volumes, by outcome.",

@@ -59,6 +59,29 @@ json VolumeJson(const volume::VolumeStatus& volume) {
   return out;
 }
 
+json MirrorJson(const controller::MirrorStatus& mirror) {
+  json shards = json::array();
+  for (const controller::ShardStatus& shard : mirror.shards) {
+    json row = {{"shard", shard.shard}, {"holder", shard.holder}, {"ours", shard.ours}};
+    if (shard.since) row["since"] = FormatTime(*shard.since);
+    shards.push_back(std::move(row));
+  }
+  const controller::ExternalSecretController::Stats& stats = mirror.external_secrets;
+  json failures = json::array();
+  for (const auto& failure : stats.objects.failures) {
+    failures.push_back({{"namespace", failure.key.namespace_name},
+                        {"name", failure.key.name},
+                        {"error", failure.message}});
+  }
+  return {{"shards", std::move(shards)},
+          {"externalSecrets",
+           {{"total", stats.objects.total},
+            {"ready", stats.objects.ready},
+            {"failed", stats.objects.failed},
+            {"waiting", stats.waiting},
+            {"failures", std::move(failures)}}}};
+}
+
 std::string EscapeHtml(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -121,6 +144,17 @@ constexpr std::string_view kStyle =
     "@media(prefers-color-scheme:dark){body{color:#e8e8f0;background:#16161d}"
     "th,td{border-color:#33333f}th{color:#a0a0b4}tr.bad td{background:#4a1f1c}}";
 
+std::string MirrorHtml(const json& mirror) {
+  const json& objects = mirror["externalSecrets"];
+  return "<h2>Mirror</h2>\n<p>ExternalSecrets of this agent's shards: " + Cell(objects["total"]) +
+         ", ready " + Cell(objects["ready"]) + ", failed " + Cell(objects["failed"]) +
+         ", waiting " + Cell(objects["waiting"]) + ".</p>\n" +
+         Table(objects["failures"],
+               {{"Namespace", "namespace"}, {"ExternalSecret", "name"}, {"Error", "error"}}) +
+         "<h2>Shards</h2>\n" +
+         Table(mirror["shards"], {{"Shard", "shard"}, {"Since", "since"}, {"Holder", "holder"}});
+}
+
 std::string KeeperText(const Report& report) {
   if (!report.keeper_connected) return "";
   return *report.keeper_connected ? ", with its keeper" : ", its keeper is away";
@@ -141,11 +175,13 @@ json ToJson(const Report& report) {
                 {"registered", report.registered},
                 {"startedAt", FormatTime(report.started_at)}};
   if (report.keeper_connected) agent["keeperConnected"] = *report.keeper_connected;
-  return {
+  json out = {
       {"agent", std::move(agent)},
       {"environments", std::move(environments)},
       {"volumes", std::move(volumes)},
   };
+  if (report.mirror) out["mirror"] = MirrorJson(*report.mirror);
+  return out;
 }
 
 std::string ToHtml(const Report& report) {
@@ -174,6 +210,7 @@ std::string ToHtml(const Report& report) {
                                                         {"Generation", "generation"},
                                                         {"Mounted at", "mountedAt"},
                                                         {"Condition", "condition"}});
+  if (data.contains("mirror")) out += MirrorHtml(data["mirror"]);
   return out + "</body></html>\n";
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/cache/environment_cache.h"
+#include "agent/controller/mirror.h"
 #include "agent/volume/volume_status.h"
 #include "base/clock.h"
 
@@ -23,9 +24,11 @@ struct Report {
   Clock::TimePoint now;  // what the environments' ages are counted from
   std::vector<cache::EnvironmentStatus> environments;
   std::vector<volume::VolumeStatus> volumes;
+  std::optional<controller::MirrorStatus> mirror;  // nothing: the agent does not mirror
 };
 
-// {"agent": {...}, "environments": [...], "volumes": [...]}; docs/operations.md has the fields.
+// {"agent": {...}, "environments": [...], "volumes": [...]} and, with a mirror, "mirror": {...};
+// docs/operations.md has the fields.
 nlohmann::json ToJson(const Report& report);
 
 // The same as a page for a browser, without scripts.

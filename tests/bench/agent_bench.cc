@@ -11,17 +11,16 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "csi/proto/csi.grpc.pb.h"
+#include "tests/bench/table.h"
 #include "tests/system/testbed.h"
 
 namespace escagent::testing {
@@ -36,37 +35,6 @@ constexpr int kVolumes = 500;
 constexpr milliseconds kIdleInterval{10000};
 constexpr int kIdleIntervals = 2;
 constexpr int kKills = 20;
-
-struct Row {
-  std::string figure;
-  std::string ours;
-  std::string limit;
-  std::string ratio;
-};
-
-std::string Decimal(double value) {
-  char text[64];
-  std::snprintf(text, sizeof(text), "%.2f", value);
-  return text;
-}
-
-// A figure beside its limit; both in `unit`.
-Row Compare(const std::string& figure, double ours, double limit, const std::string& unit) {
-  const auto with_unit = [&](double value) {
-    return (value == std::floor(value) ? std::to_string(std::llround(value)) : Decimal(value)) +
-           unit;
-  };
-  return {figure, with_unit(ours), with_unit(limit), limit > 0 ? Decimal(ours / limit) : "-"};
-}
-
-// The number behind "<key>:" in /proc/<pid>/status.
-long ProcessStatus(pid_t pid, const std::string& key) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/status");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with(key + ":")) return std::strtol(line.c_str() + key.size() + 1, nullptr, 10);
-  }
-  return 0;
-}
 
 // NodePublishVolume and NodeUnpublishVolume on one connection: what the driver itself takes,
 // without kubelet's dialling.
@@ -243,14 +211,6 @@ std::vector<Row> MeasureWithKeeper(const std::string& bin) {
   return rows;
 }
 
-void Print(const char* title, const std::vector<Row>& rows) {
-  std::printf("\n### %s\n\n| figure | ours | limit | ratio |\n|---|---|---|---|\n", title);
-  for (const Row& row : rows) {
-    std::printf("| %s | %s | %s | %s |\n", row.figure.c_str(), row.ours.c_str(), row.limit.c_str(),
-                row.ratio.c_str());
-  }
-}
-
 }  // namespace
 }  // namespace escagent::testing
 
@@ -261,9 +221,10 @@ int main(int argc, char** argv) {
   }
   escagent::testing::EnterPrivateMountNamespace();
   try {
-    escagent::testing::Print("Alone", escagent::testing::Measure(argv[1]));
-    escagent::testing::Print("With its keeper (a recovery's limit is a mere start of the process)",
-                             escagent::testing::MeasureWithKeeper(argv[1]));
+    escagent::testing::PrintTable("Alone", escagent::testing::Measure(argv[1]));
+    escagent::testing::PrintTable(
+        "With its keeper (a recovery's limit is a mere start of the process)",
+        escagent::testing::MeasureWithKeeper(argv[1]));
   } catch (const std::runtime_error& e) {
     std::fprintf(stderr, "agent_bench: %s\n", e.what());
     return 1;

@@ -6,5 +6,7 @@ bin=$1
 
 printf '\n## The agent\n\n'
 "$bin/agent_bench" "$bin"
+printf '\n## The mirror\n\n'
+"$bin/mirror_bench"
 printf '\n## Reading a 4 KiB value: open, read, close; the same on tmpfs in the same run\n\n'
 "$bin/fuse_read_bench"

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# The main job, end to end, on one machine: ./dev demo. Starts the offline ESC server and our
-# programs, plays kubelet with tests/tools/fake_kubelet, reads the volume as a pod would, edits the
-# definition, kills the agent, and clears everything up. A failing step ends it with exit 1 and says
-# which.
+# The main job, end to end, on one machine: ./dev demo. Starts the offline ESC server, a stand-in for
+# the API server and our programs, plays kubelet with tests/tools/fake_kubelet, mirrors the
+# walkthrough's ExternalSecret, starts a process with its env, reads a volume as a pod would, edits
+# the definition, kills the agent, and clears everything up. A failing step ends it with exit 1 and
+# says which.
 #
 # usage: demo.sh BIN_FOLDER
 set -euo pipefail
@@ -81,6 +82,22 @@ wait_for() {
 file_holds() { [ "$(cat "$1" 2>/dev/null)" = "$2" ]; }
 expect() { [ "$1" = "$2" ] || die "expected \"$2\", found \"$1\""; }
 
+# api METHOD PATH [FILE]: asks the API server as an administrator; FILE is applied (server-side).
+api() {
+  local body=()
+  if [ $# -gt 2 ]; then
+    body=(--header "Content-Type: application/apply-patch+yaml" --data-binary "@$3")
+  fi
+  curl --silent --show-error --fail --request "$1" --header "Authorization: Bearer $admin" \
+    "${body[@]}" "$api_url$2"
+}
+# field EXPRESSION: of the JSON object on standard input.
+field() { python3 -c "import base64, json, sys; it = json.load(sys.stdin); print($1)"; }
+ready="next(c for c in it['status']['conditions'] if c['type'] == 'Ready')"
+is_ready() { [ "$(api GET "$1" | field "${ready}['status']" 2>/dev/null)" = True ]; }
+env_of() { api GET "$secret" | field "base64.b64decode(it['data']['$1']).decode()"; }
+env_is() { [ "$(env_of "$1")" = "$2" ]; }
+
 kubelet() { "$bin/fake-kubelet" "$@" 2>&1 | sed 's/^/      /'; }
 
 [ -c /dev/fuse ] || die "there is no /dev/fuse on this machine; load the fuse module"
@@ -99,29 +116,38 @@ say "listening at $url, serving these definitions:"
 (cd "$work/definitions" && find . -name 'es*.yaml' | sort | sed 's/^/      /')
 show cat "$definition"
 
-begin "Start the keeper and the agent; kubelet finds and registers it"
-mkdir -p "$work/kubelet/plugins/csi.esc-agent.io" "$work/kubelet/plugins_registry" "$work/stores"
-cat >"$work/stores/secret-store.yaml" <<YAML
-apiVersion: external-secrets.io/v1
-kind: ClusterSecretStore
-metadata:
-  name: secret-store
-spec:
-  provider:
-    pulumi:
-      organization: acme
-      project: eso-esc-demo
-      environment: esp-esc-app
-      accessToken:
-        secretRef:
-          name: file:$work/token
+begin "Start an API server with our CRDs; it has the walkthrough's token and namespaces"
+"$bin/fake-apiserver" --listen 127.0.0.1:0 --crds "$repository/manifests/crds" \
+  --kubeconfig-out "$work/kubeconfig" >"$work/apiserver.log" 2>&1 &
+apiserver=$!
+pids+=("$apiserver")
+wait_for 10 "the API server's address" grep -q 'http://' "$work/apiserver.log"
+api_url=$(grep -o 'http://[0-9.:]*' "$work/apiserver.log" | head -n 1)
+admin=$(sed -n 's/^ *token: *//p' "$work/kubeconfig" | tr -d '"')
+external=/apis/external-secrets.io
+for namespace in external-secrets podinfo esc-agent; do
+  printf 'apiVersion: v1\nkind: Namespace\nmetadata: {name: %s}\n' "$namespace" >"$work/object.yaml"
+  api PATCH "/api/v1/namespaces/$namespace?fieldManager=demo" "$work/object.yaml" >"$work/answer"
+done
+cat >"$work/object.yaml" <<YAML
+apiVersion: v1
+kind: Secret
+metadata: {name: pulumi-access-token, namespace: external-secrets}
+stringData: {PULUMI_ACCESS_TOKEN: "$(cat "$work/token")"}
 YAML
+api PATCH "/api/v1/namespaces/external-secrets/secrets/pulumi-access-token?fieldManager=demo" \
+  "$work/object.yaml" >"$work/answer"
+say "listening at $api_url, serving these kinds:"
+api GET "$external/v1" | field "'\n'.join('      ' + r['kind'] for r in it['resources'] if '/' not in r['name'])"
+
+begin "Start the keeper and the agent; kubelet finds and registers it"
+mkdir -p "$work/kubelet/plugins/csi.esc-agent.io" "$work/kubelet/plugins_registry"
 "$bin/esc-keeper" --socket "$work/keeper.sock" --kubelet-dir "$work/kubelet" \
   --csi-socket "$work/kubelet/plugins/csi.esc-agent.io/csi.sock" \
   --registration-socket "$work/kubelet/plugins_registry/csi.esc-agent.io-reg.sock" \
   >"$work/keeper.log" 2>&1 &
 keeper=$!
-pids=("$keeper" "$dev_server")
+pids=("$keeper" "$apiserver" "$dev_server")
 
 # start_agent: sets agent.
 start_agent() {
@@ -129,13 +155,38 @@ start_agent() {
     --csi-endpoint "unix://$work/kubelet/plugins/csi.esc-agent.io/csi.sock" \
     --registration-socket "$work/kubelet/plugins_registry/csi.esc-agent.io-reg.sock" \
     --keeper-socket "$work/keeper.sock" --admin-socket "$work/admin.sock" \
-    --http-listen 127.0.0.1:0 --stores "$work/stores" --esc-url "$url" \
-    --refresh-interval "$interval" --mirror off >>"$work/agent.log" 2>&1 &
+    --http-listen 127.0.0.1:0 --kubeconfig "$work/kubeconfig" --namespace esc-agent \
+    --esc-url "$url" --refresh-interval "$interval" >>"$work/agent.log" 2>&1 &
   agent=$!
-  pids=("$agent" "$keeper" "$dev_server")
+  pids=("$agent" "$keeper" "$apiserver" "$dev_server")
 }
 start_agent
 kubelet register --registry-dir "$work/kubelet/plugins_registry" --timeout 10s
+
+begin "Apply the walkthrough's ClusterSecretStore and ExternalSecret, as written (v1beta1)"
+walkthrough=$repository/manifests/examples/walkthrough
+store=$external/v1beta1/clustersecretstores/secret-store
+object=$external/v1beta1/namespaces/podinfo/externalsecrets/esc-secret-store
+secret=/api/v1/namespaces/podinfo/secrets/esc-secret-store
+show grep -v '^#' "$walkthrough/external_secret.yaml"
+started=$(date +%s%N)
+api PATCH "$store?fieldManager=demo" "$walkthrough/cluster_secret_store.yaml" >"$work/answer"
+api PATCH "$object?fieldManager=demo" "$walkthrough/external_secret.yaml" >"$work/answer"
+wait_for 20 "the ExternalSecret's Ready" is_ready "$object"
+say "Ready after $((($(date +%s%N) - started) / 1000000)) ms"
+wait_for 20 "the store's Ready" is_ready "$store"
+for path in "$store" "$object"; do
+  api GET "$path" |
+    field "'    %s %s: Ready %s (%s, %s)' % (it['kind'], it['metadata']['name'], \
+      ${ready}['status'], ${ready}['reason'], ${ready}['message'])"
+done
+api GET "$secret" | field "'    Secret %s: type %s, keys %s, owner %s' % (it['metadata']['name'], \
+  it['type'], ' and '.join(it['data']), it['metadata']['ownerReferences'][0]['kind'])"
+
+begin "Start a process with the env taken from the Secret, as kubelet does for secretKeyRef"
+FROM_ESC_VIA_ESO=$(env_of hello-secret) FROM_ESC_VIA_ESO_2=$(env_of hello) \
+  show sh -c 'env | grep FROM'
+expect "$(env_of hello-secret) $(env_of hello)" "world world"
 
 begin "kubelet publishes the volume of pod podinfo"
 endpoint=$work/kubelet/plugins/csi.esc-agent.io/csi.sock
@@ -163,6 +214,8 @@ say "hello-secret is now \"rotated\" in $(basename "$definition"); the agent loo
 started=$(date +%s%N)
 wait_for 10 "the new value in the volume" file_holds "$target/hello-secret" rotated
 say "seen in the pod's volume after $((($(date +%s%N) - started) / 1000000)) ms"
+wait_for 10 "the new value in the Secret" env_is hello-secret rotated
+say "and in the Secret after $((($(date +%s%N) - started) / 1000000)) ms"
 in_pod cat hello-secret
 echo
 expect "$(cat "$target/hello")" world
@@ -206,10 +259,8 @@ kubelet unpublish "${volume[@]}"
 [ ! -e "$target" ] || die "$target is still there"
 if grep -q " $work" /proc/self/mountinfo; then die "something is still mounted below $work"; fi
 say "no folder, no mount"
-stop "$agent"
-stop "$keeper"
-stop "$dev_server"
-for pid in "$agent" "$keeper" "$dev_server"; do
+for pid in "$agent" "$keeper" "$apiserver" "$dev_server"; do stop "$pid"; done
+for pid in "$agent" "$keeper" "$apiserver" "$dev_server"; do
   if kill -0 "$pid" 2>/dev/null; then die "process $pid is still running"; fi
 done
 pids=()

@@ -25,5 +25,15 @@ assert.equal(definition.definition.values.app.hello, 'world');
 const checked = await client.checkEnvironmentYaml('acme', 'values:\n  a: b\n');
 assert.equal(checked.properties.a.value, 'b');
 
+// What was read, with one value changed: the secret stays one, and is served encrypted.
+const decrypted = await client.decryptEnvironment(...app);
+assert.equal(decrypted.definition.values.app['hello-secret']['fn::secret'], 'world');
+assert(definition.definition.values.app['hello-secret']['fn::secret'].ciphertext);
+definition.definition.values.app.hello = 'sdk';
+await client.updateEnvironmentYaml(...app, JSON.stringify(definition.definition));
+const updated = await client.openAndReadEnvironment(...app);
+assert.deepEqual(updated.values, { app: { hello: 'sdk', 'hello-secret': 'world' } });
+await assert.rejects(client.updateEnvironmentYaml(...app, 'values: {a: "${missing}"}'), /400/);
+
 await assert.rejects(client.openEnvironment('acme', 'eso-esc-demo', 'missing'), /404/);
-console.log('@pulumi/esc-sdk: list, open, read, property, definition, check, missing: all as expected');
+console.log('@pulumi/esc-sdk: list, open, read, property, definition, check, decrypt, update, missing: all as expected');

@@ -29,10 +29,12 @@ fi
 
 ip link set lo up
 log=$(mktemp)
-"$bin/esc-agent" dev-server --listen 127.0.0.1:80 \
-  --definitions "$here/../../manifests/examples/walkthrough/environments" >"$log" 2>&1 &
+# The SDK writes: a copy.
+definitions=$(mktemp -d)
+cp -r "$here/../../manifests/examples/walkthrough/environments/." "$definitions"
+"$bin/esc-agent" dev-server --listen 127.0.0.1:80 --definitions "$definitions" >"$log" 2>&1 &
 server=$!
-trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; rm -f "$log"' EXIT
+trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; rm -rf "$log" "$definitions"' EXIT
 for _ in $(seq 200); do
   grep -q 'http://' "$log" && break
   kill -0 "$server" 2>/dev/null || { cat "$log"; exit 1; }

@@ -164,7 +164,7 @@ void ValidateCombined(const Schema& schema, const json& value, const std::string
   const std::string quoted = "\"" + path + "\"";
   const auto count = [&](const auto& parts) {
     std::size_t valid = 0;
-    for (const auto& part : parts) valid += IsValid(*part, value, path) ? 1 : 0;
+    for (const auto& part : parts) valid += IsValid(*part, value, path) ? 1U : 0U;
     return valid;
   };
   const auto add = [&](const std::string& what) {

@@ -1,0 +1,55 @@
+#include "agent/kubernetes.h"
+
+#include <utility>
+
+#include "base/log.h"
+#include "base/version.h"
+
+namespace escagent {
+
+Result<std::unique_ptr<Kubernetes>> Kubernetes::Find(const AppOptions& options, Clock& clock) {
+  Result<kube::Config> config = kube::FindConfig(options.kubeconfig);
+  if (config) {
+    return std::unique_ptr<Kubernetes>(new Kubernetes(options, *std::move(config), clock));
+  }
+  const bool outside = config.error().code == Code::kFailedPrecondition;
+  const bool needed = options.stores_dir.empty() || options.mirror == MirrorMode::kOn;
+  if (outside && !needed) return nullptr;
+  if (!outside) return std::unexpected(config.error());
+  return InvalidArgument(config.error().message +
+                         (options.stores_dir.empty()
+                              ? "; set --kubeconfig, or --stores for stores in files"
+                              : "; set --kubeconfig, or leave --mirror at auto"));
+}
+
+Kubernetes::Kubernetes(const AppOptions& options, kube::Config config, Clock& clock)
+    : options_(options), clock_(clock) {
+  cluster_ = std::make_unique<kube::Cluster>(
+      std::move(config), kube::Cluster::Options{.user_agent = "esc-agent/" + std::string(kVersion)},
+      clock);
+  stores_ = std::make_unique<store::KubeStoreRegistry>(
+      store::KubeStoreRegistry::Options{.default_api_url = options.esc_url + "/api/esc",
+                                        .controller_class = options.controller_class},
+      cluster_->api(), cluster_->informers(), clock);
+}
+
+Kubernetes::~Kubernetes() = default;
+
+void Kubernetes::Start(const store::ApiFactory& api_factory, cache::EnvironmentCache& cache) {
+  const std::string& own = cluster_->config().namespace_name;
+  const std::string name = options_.namespace_name.empty() ? own : options_.namespace_name;
+  LogInfo("using the API server",
+          {{log_key::kAddress, cluster_->config().server}, {log_key::kNamespace, name}});
+  if (options_.mirror != MirrorMode::kOff) {
+    mirror_ = std::make_unique<controller::Mirror>(
+        controller::Mirror::Options{
+            .node_name = options_.node_name, .namespace_name = name, .compat = options_.compat},
+        cluster_->api(), cluster_->informers(), *stores_, api_factory, cache, clock_);
+  }
+  // After the mirror, which listens.
+  stores_->Start();
+}
+
+void Kubernetes::StopMirror() { mirror_.reset(); }
+
+}  // namespace escagent

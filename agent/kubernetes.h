@@ -1,0 +1,49 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "agent/app.h"
+#include "agent/cache/environment_cache.h"
+#include "agent/controller/mirror.h"
+#include "agent/store/kube_store_registry.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "kube/cluster.h"
+
+namespace escagent {
+
+// What the agent has to do with the API server: stores, and the mirror. Nothing here is needed for
+// volumes that are mounted. Thread-safe.
+class Kubernetes {
+ public:
+  // Finds out where the API server is: --kubeconfig, or the pod's own service account. Null when
+  // there is none and the options can do without: --stores is given, and --mirror is not on. Asks
+  // the API server nothing yet.
+  static Result<std::unique_ptr<Kubernetes>> Find(const AppOptions& options, Clock& clock);
+  ~Kubernetes();
+  Kubernetes(const Kubernetes&) = delete;
+  Kubernetes& operator=(const Kubernetes&) = delete;
+
+  // Begins to read stores, and to mirror unless --mirror is off. `cache` outlives it or
+  // StopMirror().
+  void Start(const store::ApiFactory& api_factory, cache::EnvironmentCache& cache);
+  // Lets other agents mirror in place of this one.
+  void StopMirror();
+
+  store::KubeStoreRegistry& stores() { return *stores_; }
+  kube::Cluster& cluster() { return *cluster_; }
+  // Null when there is none.
+  const controller::Mirror* mirror() const { return mirror_.get(); }
+
+ private:
+  Kubernetes(const AppOptions& options, kube::Config config, Clock& clock);
+
+  const AppOptions options_;
+  Clock& clock_;
+  std::unique_ptr<kube::Cluster> cluster_;
+  std::unique_ptr<store::KubeStoreRegistry> stores_;
+  std::unique_ptr<controller::Mirror> mirror_;
+};
+
+}  // namespace escagent
