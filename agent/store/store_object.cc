@@ -161,6 +161,8 @@ StoreObject ParseStoreObject(const kube::Object& object, StoreKind kind,
                                                 {"metadata", std::move(metadata)},
                                                 {"spec", spec}}));
   store.spec = std::move(parsed.spec);
+  // ESO's CRD writes it into every store that names none.
+  if (store.spec.api_url == kDefaultApiUrl) store.spec.api_url.clear();
   store.problems = std::move(parsed.problems);
   CheckToken(store);
   ReadRefreshInterval(spec, store);

@@ -129,7 +129,6 @@ check_defaults() {
 Values
 {"conflictPolicy":"Error","into":"","priorityPolicy":"Strict","strategy":"Extract"}
 generators.external-secrets.io/v1alpha1'
-  expect_field secretstores minimal '{.spec.provider.pulumi.apiUrl}' https://api.pulumi.com/api/esc
   expect_field clustersecretstores oidc \
     '{.spec.provider.pulumi.auth.oidcConfig.expirationSeconds}' 600
   expect_field pushsecrets minimal \
