@@ -45,7 +45,7 @@ void HandleCounters(Backend& backend, const httplib::Request& request,
 void HandleControl(Backend& backend, const httplib::Request& request, httplib::Response& response) {
   const std::string& path = request.path;
   const bool post = request.method == "POST";
-  const std::string table = request.get_param_value("resource");
+  const std::string table = Parameter(request, "resource");
   if (path == "/fake/faults") {
     HandleFaults(backend, request, response);
   } else if (path == "/fake/counters") {

@@ -30,8 +30,8 @@ class ObjectLoader {
   Backend& backend_;
 };
 
-// The YAML and JSON files of a folder (not below it), sorted, without kustomizations; or the one file
-// that `path` names.
+// The YAML and JSON files of a folder (not below it), sorted, without kustomizations; or the one
+// file that `path` names.
 Result<std::vector<std::string>> ManifestFiles(const std::string& path);
 
 // CustomResourceDefinitions first, then Namespaces, then the rest in its order.

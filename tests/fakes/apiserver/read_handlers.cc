@@ -28,6 +28,7 @@ struct Continuation {
 
 std::string KeyOf(const Object& object) { return object.name_space() + "/" + object.name(); }
 
+// Base64 for URLs without padding, as the real server writes it.
 std::string EncodeContinuation(const Continuation& where) {
   SecretBuilder encoded;
   EncodeBase64(DumpJson({{"v", "meta.k8s.io/v1"}, {"rv", where.revision}, {"start", where.after}}),
@@ -35,12 +36,14 @@ std::string EncodeContinuation(const Continuation& where) {
   std::string text(encoded.Reveal());
   std::replace(text.begin(), text.end(), '+', '-');
   std::replace(text.begin(), text.end(), '/', '_');
+  while (text.ends_with('=')) text.pop_back();
   return text;
 }
 
 Outcome<Continuation> DecodeContinuation(std::string text) {
   std::replace(text.begin(), text.end(), '-', '+');
   std::replace(text.begin(), text.end(), '_', '/');
+  while (text.size() % 4 != 0) text += '=';
   const auto bytes = DecodeBase64(text);
   const json document =
       bytes ? json::parse(bytes->Reveal(), nullptr, /*allow_exceptions=*/false) : json();

@@ -20,7 +20,8 @@ extern char** environ;
 namespace escagent::apiserver {
 namespace {
 
-constexpr std::chrono::seconds kStart{150};
+// The script gives up first, with a cause.
+constexpr std::chrono::seconds kStart{600};
 constexpr const char* kScript = ESC_AGENT_SOURCE_DIR "/tests/tools/kube_apiserver.sh";
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "tests/fakes/apiserver/request_info.h"
 
+#include <algorithm>
+
 #include "base/strings.h"
 
 namespace escagent::apiserver {
@@ -62,11 +64,25 @@ RequestInfo RequestInfo::Of(const httplib::Request& request) {
   return info;
 }
 
-std::string Parameter(const httplib::Request& request, const char* name) {
-  return request.get_param_value(name);
+// Not httplib's own reading: that splits values at every '=', and selectors are full of them.
+std::optional<std::string> FindParameter(const httplib::Request& request, std::string_view name) {
+  const std::string_view target = request.target;
+  const std::size_t question = target.find('?');
+  if (question == std::string_view::npos) return std::nullopt;
+  for (const std::string_view part : Split(target.substr(question + 1), '&')) {
+    const std::size_t equals = std::min(part.find('='), part.size());
+    if (part.substr(0, equals) != name) continue;
+    const std::string value(part.substr(std::min(equals + 1, part.size())));
+    return httplib::detail::decode_url(value, /*convert_plus_to_space=*/true);
+  }
+  return std::nullopt;
 }
 
-bool FlagParameter(const httplib::Request& request, const char* name) {
+std::string Parameter(const httplib::Request& request, std::string_view name) {
+  return FindParameter(request, name).value_or("");
+}
+
+bool FlagParameter(const httplib::Request& request, std::string_view name) {
   const std::string value = Parameter(request, name);
   return value == "true" || value == "1" || value == "True" || value == "t";
 }

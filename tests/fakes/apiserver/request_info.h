@@ -2,6 +2,7 @@
 
 #include <httplib.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,8 +35,9 @@ struct RequestInfo {
   }
 };
 
-// A parameter of the query; empty when absent.
-std::string Parameter(const httplib::Request& request, const char* name);
-bool FlagParameter(const httplib::Request& request, const char* name);
+// A parameter of the query, decoded. Parameter: empty when absent.
+std::optional<std::string> FindParameter(const httplib::Request& request, std::string_view name);
+std::string Parameter(const httplib::Request& request, std::string_view name);
+bool FlagParameter(const httplib::Request& request, std::string_view name);
 
 }  // namespace escagent::apiserver

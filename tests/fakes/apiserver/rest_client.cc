@@ -25,6 +25,8 @@ std::unique_ptr<httplib::Client> RestClient::MakeClient() const {
   client->set_read_timeout(kTimeout);
   client->set_write_timeout(kTimeout);
   client->set_tcp_nodelay(true);
+  // Paths come encoded; httplib would take + for a character of its own.
+  client->set_url_encode(false);
   return client;
 }
 

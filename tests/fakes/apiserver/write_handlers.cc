@@ -82,7 +82,7 @@ std::string FieldManagerOf(const httplib::Request& request) {
 }
 
 Outcome<WriteTarget> TargetOf(const Context& context) {
-  if (context.http.has_param("dryRun")) {
+  if (FindParameter(context.http, "dryRun")) {
     return Fail(NotImplemented("dryRun is not implemented by this server"));
   }
   WriteTarget target{.resource = context.resource,
@@ -128,7 +128,7 @@ Done CheckPatchOptions(const Context& context, PatchType type) {
     return Fail(BadPatchOptions("fieldManager", "FieldValueRequired",
                                 "Required value: is required for apply patch"));
   }
-  if (!apply && context.http.has_param("force")) {
+  if (!apply && FindParameter(context.http, "force")) {
     return Fail(BadPatchOptions("force", "FieldValueForbidden",
                                 "Forbidden: may not be specified for non-apply patch"));
   }
