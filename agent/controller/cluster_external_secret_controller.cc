@@ -92,18 +92,20 @@ ClusterExternalSecretController::~ClusterExternalSecretController() {
 }
 
 void ClusterExternalSecretController::OnShardGained() {
+  bool started = false;
   {
     MutexLock lock(mutex_);
-    if (!informer_) {
-      informer_ = informers_.Start({.resource = ClusterExternalSecrets(),
-                                    .namespace_name = {},
-                                    .label_selector = {},
-                                    .field_selector = {}},
-                                   std::make_shared<Handler>(*this));
-      return;  // which tells of all there are
-    }
+    started = std::exchange(started_, true);
   }
-  WantAll(Lane::kBackground);
+  if (started) return WantAll(Lane::kBackground);
+  // It tells of all there are.
+  kube::InformerHandle informer = informers_.Start({.resource = ClusterExternalSecrets(),
+                                                    .namespace_name = {},
+                                                    .label_selector = {},
+                                                    .field_selector = {}},
+                                                   std::make_shared<Handler>(*this));
+  MutexLock lock(mutex_);
+  informer_ = std::move(informer);
 }
 
 void ClusterExternalSecretController::OnShardLost() {

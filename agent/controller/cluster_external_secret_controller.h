@@ -56,7 +56,8 @@ class ClusterExternalSecretController {
   ClusterExternalSecretController(const ClusterExternalSecretController&) = delete;
   ClusterExternalSecretController& operator=(const ClusterExternalSecretController&) = delete;
 
-  // This agent looks after more objects than before (is_mine says which).
+  // This agent looks after more objects than before (is_mine says which). Like OnShardLost it is
+  // called one at a time.
   void OnShardGained() EXCLUDES(mutex_);
   // It looks after fewer. Returns when nothing is written any more for the others.
   void OnShardLost() EXCLUDES(mutex_);
@@ -106,6 +107,7 @@ class ClusterExternalSecretController {
   mutable Mutex mutex_;
   std::map<std::string, Tracked> objects_ GUARDED_BY(mutex_);
   // From the first shard on.
+  bool started_ GUARDED_BY(mutex_) = false;
   kube::InformerHandle informer_ GUARDED_BY(mutex_);
   // Keys are the objects' names, without a namespace. Stopped before what its work uses ends.
   WorkQueue queue_;

@@ -47,20 +47,24 @@ OwnedExternalSecrets::OwnedExternalSecrets(kube::Informers& informers, Listener 
 OwnedExternalSecrets::~OwnedExternalSecrets() { Stop(); }
 
 void OwnedExternalSecrets::Start() {
+  {
+    MutexLock lock(mutex_);
+    if (std::exchange(started_, true)) return;
+  }
+  kube::InformerHandle informer = informers_.Start({.resource = ExternalSecrets(),
+                                                    .namespace_name = {},
+                                                    .label_selector = {},
+                                                    .field_selector = {},
+                                                    .metadata_only = true},
+                                                   std::make_shared<Handler>(*this));
   MutexLock lock(mutex_);
-  if (informer_) return;
-  informer_ = informers_.Start({.resource = ExternalSecrets(),
-                                .namespace_name = {},
-                                .label_selector = {},
-                                .field_selector = {},
-                                .metadata_only = true},
-                               std::make_shared<Handler>(*this));
+  informer_ = std::move(informer);
 }
 
 void OwnedExternalSecrets::Stop() {
-  std::optional<kube::InformerHandle> gone;  // ends without the lock, as it waits for the handler
+  kube::InformerHandle gone;  // ends without the lock, as it waits for the handler
   MutexLock lock(mutex_);
-  gone.swap(informer_);
+  gone = std::exchange(informer_, kube::InformerHandle());
 }
 
 bool OwnedExternalSecrets::Synced() const {

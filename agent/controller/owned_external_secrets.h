@@ -4,7 +4,6 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <set>
 #include <string>
 
@@ -38,9 +37,9 @@ class OwnedExternalSecrets {
   OwnedExternalSecrets(const OwnedExternalSecrets&) = delete;
   OwnedExternalSecrets& operator=(const OwnedExternalSecrets&) = delete;
 
-  // Begins to watch; at once when it does already.
+  // Begins to watch, unless it has been called before.
   void Start() EXCLUDES(mutex_);
-  // Ends the watch: the listener is not called any more.
+  // Ends the watch: the listener is not called any more. Not while Start runs.
   void Stop() EXCLUDES(mutex_);
   bool Synced() const EXCLUDES(mutex_);
 
@@ -77,7 +76,8 @@ class OwnedExternalSecrets {
   std::map<kube::ObjectKey, Seen> seen_ GUARDED_BY(mutex_);
   std::map<kube::ObjectKey, AsWanted> as_wanted_ GUARDED_BY(mutex_);
   std::map<kube::ObjectKey, std::set<std::string>> awaited_ GUARDED_BY(mutex_);
-  std::optional<kube::InformerHandle> informer_ GUARDED_BY(mutex_);
+  bool started_ GUARDED_BY(mutex_) = false;
+  kube::InformerHandle informer_ GUARDED_BY(mutex_);
 };
 
 }  // namespace escagent::controller
