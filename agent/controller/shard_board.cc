@@ -97,7 +97,7 @@ void ShardBoard::ObserveGone(int number, Time now) {
 
 void ShardBoard::NoteWanted(Shard& shard, Time now) {
   const auto wanted = shard.lease->annotations.find(kWantedByAnnotation);
-  const bool counts = IsOurs(shard) && wanted != shard.lease->annotations.end() &&
+  const bool counts = shard.state == State::kHeld && wanted != shard.lease->annotations.end() &&
                       wanted->second != options_.identity;
   if (!counts) {
     shard.wanted_by.clear();
