@@ -30,6 +30,13 @@ struct Definition {
   std::string revision;
 };
 
+// What saving a definition gave.
+struct DefinitionUpdate {
+  std::string etag;
+  std::string revision;
+  std::vector<Diagnostic> warnings;
+};
+
 struct CheckResult {
   Value properties;
   std::vector<Diagnostic> diagnostics;
@@ -59,6 +66,17 @@ class Api {
   virtual Result<EnvironmentHead> Head(const EnvironmentRef& ref, std::stop_token stop) = 0;
   // GET: the definition's YAML.
   virtual Result<Definition> GetDefinition(const EnvironmentRef& ref, std::stop_token stop) = 0;
+  // GET .../decrypt: the same with the plaintext of static secrets; its ETag is the definition's.
+  // ESC writes "Decrypted" to its audit log: ask only to compare.
+  virtual Result<Definition> GetDecryptedDefinition(const EnvironmentRef& ref,
+                                                    std::stop_token stop) = 0;
+  // PATCH: `yaml` becomes the newest revision, its static secrets are encrypted. Only if `etag`
+  // still is the newest revision's; ABORTED (409) if not: read the definition again.
+  // INVALID_ARGUMENT (400) with the diagnostics when ESC does not take the definition, and for a
+  // ref with a version.
+  virtual Result<DefinitionUpdate> UpdateDefinition(const EnvironmentRef& ref, const Secret& yaml,
+                                                    std::string_view etag,
+                                                    std::stop_token stop) = 0;
   // POST /environments/{org}/yaml/check. What the evaluator finds wrong with the definition is in
   // the diagnostics, not an error.
   virtual Result<CheckResult> CheckYaml(std::string_view organization, const Secret& yaml,

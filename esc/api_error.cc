@@ -82,6 +82,8 @@ std::string_view Hint(int status, std::string_view message) {
                  : "the access token may not do this; check its permissions on the environment";
     case 404:
       return "no such environment, version or session, or the token cannot see it";
+    case 409:
+      return "somebody else changed it at the same time; read it again";
     case 429:
       return "too many requests; it is tried again later";
     default:

@@ -196,13 +196,48 @@ Result<EnvironmentHead> Client::HeadTag(const EnvironmentRef& ref, std::string_v
 }
 
 Result<Definition> Client::GetDefinition(const EnvironmentRef& ref, std::stop_token stop) {
-  const std::string action = "read the definition of environment " + ref.ToString();
-  ESC_ASSIGN_OR_RETURN(
-      HttpResponse response,
-      SendExpectingSuccess(MakeRequest("GET", VersionPath(ref)), action, std::move(stop)));
+  return ReadDefinition(VersionPath(ref), "read the definition of environment " + ref.ToString(),
+                        std::move(stop));
+}
+
+Result<Definition> Client::GetDecryptedDefinition(const EnvironmentRef& ref, std::stop_token stop) {
+  return ReadDefinition(VersionPath(ref) + "/decrypt",
+                        "read the decrypted definition of environment " + ref.ToString(),
+                        std::move(stop));
+}
+
+Result<Definition> Client::ReadDefinition(const std::string& path, std::string_view action,
+                                          std::stop_token stop) const {
+  ESC_ASSIGN_OR_RETURN(HttpResponse response,
+                       SendExpectingSuccess(MakeRequest("GET", path), action, std::move(stop)));
   std::string etag(response.Header("ETag"));
   std::string revision(response.Header("Pulumi-ESC-Revision"));
   return Definition{std::move(response.body), std::move(etag), std::move(revision)};
+}
+
+Result<DefinitionUpdate> Client::UpdateDefinition(const EnvironmentRef& ref, const Secret& yaml,
+                                                  std::string_view etag, std::stop_token stop) {
+  const std::string action = "update the definition of environment " + ref.ToString();
+  if (!ref.version.empty()) {
+    return InvalidArgument(action + ": a version cannot be changed; leave @" + ref.version +
+                           " out");
+  }
+  // Without one the server would overwrite whatever is there.
+  if (etag.empty()) return InvalidArgument(action + ": the ETag of the definition is missing");
+  HttpRequest request = MakeRequest("PATCH", EnvironmentPath(ref));
+  request.headers.push_back({"ETag", std::string(etag)});
+  request.content_type = "application/x-yaml";
+  request.body = yaml.Clone();
+  ESC_ASSIGN_OR_RETURN(const HttpResponse response,
+                       SendExpectingSuccess(request, action, std::move(stop)));
+  DefinitionUpdate update{.etag = std::string(response.Header("ETag")),
+                          .revision = std::string(response.Header("Pulumi-ESC-Revision")),
+                          .warnings = {}};
+  // It is saved, whatever else the answer says.
+  if (const Result<json> document = ParseJson(response.body.Reveal(), "answer")) {
+    update.warnings = DiagnosticsOf(*document);
+  }
+  return update;
 }
 
 Result<CheckResult> Client::CheckYaml(std::string_view organization, const Secret& yaml,

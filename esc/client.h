@@ -48,6 +48,10 @@ class Client final : public Api {
   // for the revision that it names now. There is no ETag in the last two.
   Result<EnvironmentHead> Head(const EnvironmentRef& ref, std::stop_token stop) override;
   Result<Definition> GetDefinition(const EnvironmentRef& ref, std::stop_token stop) override;
+  Result<Definition> GetDecryptedDefinition(const EnvironmentRef& ref,
+                                            std::stop_token stop) override;
+  Result<DefinitionUpdate> UpdateDefinition(const EnvironmentRef& ref, const Secret& yaml,
+                                            std::string_view etag, std::stop_token stop) override;
   Result<CheckResult> CheckYaml(std::string_view organization, const Secret& yaml,
                                 std::stop_token stop) override;
 
@@ -60,6 +64,8 @@ class Client final : public Api {
   Result<HttpResponse> SendExpectingSuccess(const HttpRequest& request, std::string_view action,
                                             std::stop_token stop) const;
   std::unexpected<Error> Fail(const HttpResponse& response, std::string_view action) const;
+  Result<Definition> ReadDefinition(const std::string& path, std::string_view action,
+                                    std::stop_token stop) const;
   Result<EnvironmentHead> HeadTag(const EnvironmentRef& ref, std::string_view action,
                                   std::stop_token stop) const;
 

@@ -56,7 +56,7 @@ void FakeEscApi::SetEnvironment(std::string_view name, esc::Value properties) {
   auto shared = std::make_shared<const esc::Value>(std::move(properties));
   MutexLock lock(mutex_);
   environments_[std::string(name)].push_back(
-      {std::move(shared), "", "\"etag-" + std::to_string(next_etag_++) + "\""});
+      {std::move(shared), "", "", "\"etag-" + std::to_string(next_etag_++) + "\""});
 }
 
 void FakeEscApi::SetEnvironmentJson(std::string_view name, std::string_view json_text) {
@@ -71,9 +71,11 @@ void FakeEscApi::SetValuesOnly(std::string_view name, esc::Value properties) {
   MustFind(name).back().properties = std::move(shared);
 }
 
-void FakeEscApi::SetDefinition(std::string_view name, std::string_view yaml) {
+void FakeEscApi::SetDefinition(std::string_view name, std::string_view yaml,
+                               std::string_view decrypted) {
   MutexLock lock(mutex_);
   MustFind(name).back().definition = yaml;
+  MustFind(name).back().decrypted = decrypted;
 }
 
 void FakeEscApi::RemoveEnvironment(std::string_view name) {
@@ -239,6 +241,34 @@ Result<esc::Definition> FakeEscApi::GetDefinition(const esc::EnvironmentRef& ref
   const Revision& found = MustFind(NameOf(ref))[revision - 1];
   return esc::Definition{Secret(std::string_view(found.definition)), found.etag,
                          std::to_string(revision)};
+}
+
+Result<esc::Definition> FakeEscApi::GetDecryptedDefinition(const esc::EnvironmentRef& ref,
+                                                           std::stop_token stop) {
+  ESC_RETURN_IF_ERROR(Begin(Operation::kGetDecrypted, stop));
+  MutexLock lock(mutex_);
+  ESC_ASSIGN_OR_RETURN(const std::size_t revision, Resolve(ref));
+  const Revision& found = MustFind(NameOf(ref))[revision - 1];
+  const std::string& text = found.decrypted.empty() ? found.definition : found.decrypted;
+  return esc::Definition{Secret(std::string_view(text)), found.etag, std::to_string(revision)};
+}
+
+Result<esc::DefinitionUpdate> FakeEscApi::UpdateDefinition(const esc::EnvironmentRef& ref,
+                                                           const Secret& yaml,
+                                                           std::string_view etag,
+                                                           std::stop_token stop) {
+  ESC_RETURN_IF_ERROR(Begin(Operation::kUpdate, stop));
+  MutexLock lock(mutex_);
+  ESC_ASSIGN_OR_RETURN(const std::size_t newest, Resolve(ref));
+  Environment& environment = MustFind(NameOf(ref));
+  if (environment[newest - 1].etag != etag) {
+    return MakeError(Code::kAborted, "fake ESC: the ETag is not the newest revision's");
+  }
+  environment.push_back({environment.back().properties, std::string(yaml.Reveal()), "",
+                         "\"etag-" + std::to_string(next_etag_++) + "\""});
+  return esc::DefinitionUpdate{.etag = environment.back().etag,
+                               .revision = std::to_string(environment.size()),
+                               .warnings = {}};
 }
 
 Result<esc::CheckResult> FakeEscApi::CheckYaml(std::string_view /*organization*/,

@@ -26,7 +26,16 @@ namespace escagent::testing {
 // with. Thread-safe.
 class FakeEscApi final : public esc::Api {
  public:
-  enum class Operation { kOpen, kReadSession, kReadProperty, kHead, kGetDefinition, kCheckYaml };
+  enum class Operation {
+    kOpen,
+    kReadSession,
+    kReadProperty,
+    kHead,
+    kGetDefinition,
+    kCheckYaml,
+    kGetDecrypted,
+    kUpdate
+  };
 
   FakeEscApi() = default;
   FakeEscApi(const FakeEscApi&) = delete;
@@ -40,7 +49,9 @@ class FakeEscApi final : public esc::Api {
   // fn::open provider does. The environment must exist.
   void SetValuesOnly(std::string_view name, esc::Value properties) EXCLUDES(mutex_);
   // The YAML that GetDefinition answers for the newest revision. The environment must exist.
-  void SetDefinition(std::string_view name, std::string_view yaml) EXCLUDES(mutex_);
+  // `decrypted` is what GetDecryptedDefinition answers; the same text when it is empty.
+  void SetDefinition(std::string_view name, std::string_view yaml, std::string_view decrypted = "")
+      EXCLUDES(mutex_);
   void RemoveEnvironment(std::string_view name) EXCLUDES(mutex_);
   // All open sessions are gone: reading them is ABORTED (a property of them NOT_FOUND).
   void ExpireSessions() EXCLUDES(mutex_);
@@ -86,17 +97,24 @@ class FakeEscApi final : public esc::Api {
       EXCLUDES(mutex_);
   Result<esc::Definition> GetDefinition(const esc::EnvironmentRef& ref,
                                         std::stop_token stop) override EXCLUDES(mutex_);
+  Result<esc::Definition> GetDecryptedDefinition(const esc::EnvironmentRef& ref,
+                                                 std::stop_token stop) override EXCLUDES(mutex_);
+  // A new revision with this text, which opens to the same values: nothing evaluates it.
+  Result<esc::DefinitionUpdate> UpdateDefinition(const esc::EnvironmentRef& ref, const Secret& yaml,
+                                                 std::string_view etag,
+                                                 std::stop_token stop) override EXCLUDES(mutex_);
   // Answers an empty object without diagnostics, unless told to fail.
   Result<esc::CheckResult> CheckYaml(std::string_view organization, const Secret& yaml,
                                      std::stop_token stop) override EXCLUDES(mutex_);
 
  private:
-  static constexpr std::size_t kOperations = 6;
+  static constexpr std::size_t kOperations = 8;
 
   struct Revision {
     std::shared_ptr<const esc::Value> properties;
     std::string definition;
-    std::string etag;  // of no other revision of any environment
+    std::string decrypted;  // empty: as `definition`
+    std::string etag;       // of no other revision of any environment
   };
   using Environment = std::vector<Revision>;  // [0] is revision 1
 

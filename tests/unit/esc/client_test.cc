@@ -229,6 +229,57 @@ TEST_F(ClientTest, GetDefinition) {
   EXPECT_EQ(client_.GetDefinition(tagged_, {}).error().code, Code::kUnavailable);
 }
 
+TEST_F(ClientTest, GetDecryptedDefinition) {
+  transport_.Answer("GET", Path("/decrypt"), 200, "values: {fn::secret: x}\n",
+                    {{"ETag", "e"}, {"Pulumi-ESC-Revision", "3"}});
+  const Result<Definition> definition = client_.GetDecryptedDefinition(ref_, {});
+  ASSERT_TRUE(definition);
+  EXPECT_EQ(definition->yaml.Reveal(), "values: {fn::secret: x}\n");
+  EXPECT_EQ(definition->etag, "e");
+  transport_.Answer("GET", Path("/versions/3/decrypt"), 403, "");
+  EXPECT_EQ(client_.GetDecryptedDefinition(pinned_, {}).error().code, Code::kPermissionDenied);
+}
+
+TEST_F(ClientTest, UpdateSendsTheEtagThatItReplaces) {
+  transport_.Answer("PATCH", kEnvironment, 200, R"({"diagnostics":[{"summary":"w"}]})",
+                    {{"ETag", "e2"}, {"Pulumi-ESC-Revision", "4"}});
+  const Result<DefinitionUpdate> update =
+      client_.UpdateDefinition(ref_, Secret(std::string_view("values: {}\n")), "\"e1\"", {});
+  ASSERT_TRUE(update) << update.error().message;
+  EXPECT_EQ(update->etag, "e2");
+  EXPECT_EQ(update->revision, "4");
+  ASSERT_EQ(update->warnings.size(), 1U);
+  EXPECT_EQ(update->warnings[0].summary, "w");
+  const auto request = LastRequest();
+  EXPECT_EQ(request.body, "values: {}\n");
+  ASSERT_EQ(request.headers.size(), 2U);
+  EXPECT_EQ(request.headers[1].name, "ETag");
+  EXPECT_EQ(request.headers[1].value, "\"e1\"");
+  // Saved is saved, with an empty answer too.
+  transport_.Answer("PATCH", kEnvironment, 200, "");
+  EXPECT_TRUE(client_.UpdateDefinition(ref_, Secret(), "e", {}));
+}
+
+TEST_F(ClientTest, UpdateFailures) {
+  const Secret yaml(std::string_view("values: {a: {fn::secret: hunter2}}"));
+  const auto update = [&](std::string_view etag, const EnvironmentRef& ref) {
+    return client_.UpdateDefinition(ref, yaml, etag, {}).error();
+  };
+  EXPECT_EQ(update("", ref_).code, Code::kInvalidArgument);
+  EXPECT_EQ(update("e", pinned_).code, Code::kInvalidArgument);
+  EXPECT_TRUE(transport_.Requests().empty());
+  transport_.Answer("PATCH", kEnvironment, 409, R"({"code":409,"message":"conflict"})");
+  EXPECT_EQ(update("e", ref_).code, Code::kAborted);
+  EXPECT_THAT(update("e", ref_).message, HasSubstr("read it again"));
+  transport_.Answer("PATCH", kEnvironment, 400,
+                    R"({"diagnostics":[{"summary":"unknown property \"x\""}]})");
+  (void)update("e", ref_);
+  const Error refused = update("e", ref_);
+  EXPECT_EQ(refused.code, Code::kInvalidArgument);
+  EXPECT_THAT(refused.message, AllOf(HasSubstr("update the definition of environment acme/web/dev"),
+                                     HasSubstr("unknown property"), Not(HasSubstr("hunter2"))));
+}
+
 TEST_F(ClientTest, CheckYaml) {
   struct Case {
     int status;

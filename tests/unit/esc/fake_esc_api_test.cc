@@ -54,6 +54,23 @@ TEST(FakeEscApiTest, ValuesMayChangeWithoutARevision) {
   EXPECT_EQ(api.GetDefinition(kRef, {})->yaml.Reveal(), "values: {}");
 }
 
+TEST(FakeEscApiTest, UpdatesOnlyWhatWasRead) {
+  FakeEscApi api;
+  api.SetEnvironmentJson("acme/web/dev", R"({"hello": "one"})");
+  api.SetDefinition("acme/web/dev", "values: {}", "values: {a: 1}");
+  const esc::Definition definition = *api.GetDefinition(kRef, {});
+  EXPECT_EQ(api.GetDecryptedDefinition(kRef, {})->yaml.Reveal(), "values: {a: 1}");
+  const Secret next(std::string_view("values: {b: 2}"));
+  const auto update = api.UpdateDefinition(kRef, next, definition.etag, {});
+  ASSERT_TRUE(update);
+  EXPECT_EQ(update->revision, "2");
+  EXPECT_EQ(api.UpdateDefinition(kRef, next, definition.etag, {}).error().code, Code::kAborted);
+  EXPECT_EQ(api.GetDefinition(kRef, {})->yaml.Reveal(), "values: {b: 2}");
+  EXPECT_EQ(api.GetDefinition(kRef, {})->etag, update->etag);
+  EXPECT_EQ(ReadHello(api, kRef), "one");
+  EXPECT_EQ(api.Calls(Operation::kUpdate), 2);
+}
+
 TEST(FakeEscApiTest, SessionsKeepTheirValuesUntilTheyExpire) {
   FakeEscApi api;
   api.SetEnvironmentJson("acme/web/dev", R"({"hello": "one"})");
