@@ -16,6 +16,8 @@ using nlohmann::json;
 
 // A Status is small; a large answer is something else's page.
 constexpr std::size_t kMaxStatusBody = std::size_t{1} << 20;
+// What servers say of a path below a known group.
+constexpr std::string_view kUnknownPath = "the server could not find the requested resource";
 constexpr std::chrono::seconds kMaxRetryAfter = std::chrono::hours(24);
 
 // metav1.StatusReason (k8s.io/apimachinery/pkg/apis/meta/v1/types.go).
@@ -115,7 +117,8 @@ Error ApiError(const HttpResponse& response, std::string_view action, const Reso
   Result<json> status = response.body.Size() <= kMaxStatusBody
                             ? ParseJson(response.body.Reveal(), "answer")
                             : Result<json>(InvalidArgument("too large"));
-  if (status && StringMember(*status, "kind") == "Status") {
+  if (status && StringMember(*status, "kind") == "Status" &&
+      StringMember(*status, "message") != kUnknownPath) {
     error = StatusError(*status, action, resource);
     if (!CodeOfReason(StringMember(*status, "reason"))) error.code = CodeOfStatus(response.status);
   } else {

@@ -63,6 +63,10 @@ TEST(ApiErrorTest, AnswersWithoutAStatus) {
   const Error page = ErrorOf(404, "404 page not found\n");
   EXPECT_EQ(page.code, Code::kNotFound);
   EXPECT_THAT(page.message, HasSubstr("does not serve configmaps of v1"));
+  const Error path =
+      ErrorOf(404, StatusOf("NotFound", "the server could not find the requested resource"));
+  EXPECT_EQ(path.code, Code::kNotFound);
+  EXPECT_EQ(path.message, page.message);
   const Error proxy = ErrorOf(502, "<html>hush</html>");
   EXPECT_EQ(proxy.code, Code::kUnavailable);
   EXPECT_THAT(proxy.message, HasSubstr("502"));
