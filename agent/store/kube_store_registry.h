@@ -36,11 +36,11 @@ enum class Ownership {
 struct StoreListener {
   // What the registry answers for this store may be different now: the store, its token, or the
   // labels of a namespace that its conditions select by. The store's status does not count.
-  std::function<void(const StoreId&)> on_store;
+  std::function<void(const StoreId&)> on_store{};
   // A namespace is new, gone, or has other labels.
-  std::function<void(const std::string& namespace_name)> on_namespace;
+  std::function<void(const std::string& namespace_name)> on_namespace{};
   // Everything that was there has been read: what is not known now is absent. Once.
-  std::function<void()> on_synced;
+  std::function<void()> on_synced{};
 };
 
 // The SecretStores and ClusterSecretStores of the API server (external-secrets.io/v1), kept current
