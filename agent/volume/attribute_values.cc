@@ -1,5 +1,6 @@
 #include "agent/volume/attribute_values.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <limits>
@@ -7,6 +8,17 @@
 #include "agent/volume/file_name.h"
 
 namespace escagent::volume {
+namespace {
+
+bool IsLowerAlphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+
+// One part of a DNS name.
+bool IsLabel(std::string_view text) {
+  return !text.empty() && IsLowerAlphanumeric(text.front()) && IsLowerAlphanumeric(text.back()) &&
+         std::ranges::all_of(text, [](char c) { return IsLowerAlphanumeric(c) || c == '-'; });
+}
+
+}  // namespace
 
 std::string GotForMessage(std::string_view value) {
   // A Pulumi access token has 44 characters.
@@ -53,6 +65,15 @@ Status ValidatePropertyPath(std::string_view text, std::string_view what) {
   if (path) return {};
   return InvalidArgument(std::string(what) + ": " + path.error().message +
                          "; a path looks like app.db[\"user.name\"][0]");
+}
+
+Status ValidateObjectName(std::string_view text, std::string_view what) {
+  constexpr std::size_t kLongest = 253;
+  if (text.size() <= kLongest && std::ranges::all_of(Split(text, '.'), IsLabel)) return {};
+  return InvalidArgument(std::string(what) +
+                         ": must be a name of Kubernetes: at most 253 lower-case letters, digits, "
+                         "'-' and '.', with a letter or digit at the ends of each part" +
+                         GotForMessage(text));
 }
 
 Result<Encoding> ParseEncoding(std::string_view text, std::string_view what) {

@@ -31,6 +31,10 @@ Result<bool> ParseBool(std::string_view text, std::string_view what);
 // Checks an ESC property path.
 Status ValidatePropertyPath(std::string_view text, std::string_view what);
 
+// Checks the name of a Kubernetes object: a DNS subdomain of RFC 1123 as Kubernetes defines it
+// ("Object Names and IDs").
+Status ValidateObjectName(std::string_view text, std::string_view what);
+
 // One of a fixed set of words.
 template <class T>
 Result<T> ParseChoice(std::string_view text, std::string_view what,

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "agent/volume/mirror_worker.h"
 #include "base/log.h"
 
 namespace escagent::volume {
@@ -17,10 +18,12 @@ bool SameError(const std::optional<Failure>& failure, const Error& error) {
 
 }  // namespace
 
-Volume::Volume(VolumeIdentity identity, SourceName source, Clock& clock, VolumeObserver observer)
+Volume::Volume(VolumeIdentity identity, SourceName source, Clock& clock, VolumeObserver observer,
+               MirrorWorker* mirror)
     : identity_(std::move(identity)),
       clock_(clock),
       observer_(std::move(observer)),
+      mirror_(mirror),
       source_name_(std::move(source)) {}
 
 Volume::~Volume() { Stop(); }
@@ -105,6 +108,7 @@ Result<Volume::Rendering> Volume::Prepare() const {
 void Volume::SetMounted(std::unique_ptr<fuse::MountedVolume> mount,
                         std::shared_ptr<const cache::Snapshot> shown, Clock::WallTime mounted_at) {
   std::shared_ptr<fuse::MountedVolume> former = std::move(mount);
+  if (mirror_ != nullptr) mirror_->Follow(identity_, shown);
   MutexLock lock(mutex_);
   std::swap(mount_, former);
   mounted_at_ = mounted_at;
@@ -156,6 +160,7 @@ void Volume::RefreshOnce() {
       return RecordRefresh(published, Since(start, clock_));
     }
   }
+  if (mirror_ != nullptr) mirror_->Follow(identity_, newest);
   {
     MutexLock lock(mutex_);
     if (mount_ != mount) {
@@ -247,6 +252,10 @@ Health Volume::GetHealth() const {
   return health;
 }
 
+std::optional<Failure> Volume::MirrorFailure() const {
+  return mirror_ == nullptr ? std::nullopt : mirror_->FailureOf(identity_.volume_id);
+}
+
 VolumeStatus Volume::GetStatus(std::chrono::milliseconds max_stale) const {
   VolumeStatus status;
   status.volume_id = identity_.volume_id;
@@ -263,6 +272,7 @@ VolumeStatus Volume::GetStatus(std::chrono::milliseconds max_stale) const {
     health = GetHealth();
   }
   health.served = status.served;
+  health.mirror = MirrorFailure();
   if (health.environment && health.environment->fresh_at) {
     status.refresh_age = Since(*health.environment->fresh_at, clock_);
   }
@@ -290,6 +300,7 @@ csi::VolumeStats Volume::GetStats(std::chrono::milliseconds max_stale) const {
   stats.total_bytes = stats.used_bytes;
   stats.total_inodes = stats.used_inodes;
   health.served = served;
+  health.mirror = MirrorFailure();
   Condition condition = DescribeCondition(health, max_stale, clock_);
   stats.abnormal = condition.abnormal;
   stats.condition = std::move(condition.message);

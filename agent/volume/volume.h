@@ -22,6 +22,8 @@
 
 namespace escagent::volume {
 
+class MirrorWorker;
+
 // What makes a request for a volume the same request again.
 struct VolumeIdentity {
   std::string volume_id;
@@ -59,8 +61,10 @@ class Volume {
     fuse::VolumeSpec spec;
   };
 
-  // The clock must outlive the volume.
-  Volume(VolumeIdentity identity, SourceName source, Clock& clock, VolumeObserver observer);
+  // `mirror` keeps the Secret of `mirrorTo`; null without one. It and the clock must outlive the
+  // volume.
+  Volume(VolumeIdentity identity, SourceName source, Clock& clock, VolumeObserver observer,
+         MirrorWorker* mirror);
   ~Volume();
   Volume(const Volume&) = delete;
   Volume& operator=(const Volume&) = delete;
@@ -110,10 +114,13 @@ class Volume {
   void RefreshOnce() EXCLUDES(mutex_);
   void RecordRefresh(const Status& status, std::chrono::milliseconds duration) EXCLUDES(mutex_);
   Health GetHealth() const REQUIRES(mutex_);
+  // Of the Secret of `mirrorTo`.
+  std::optional<Failure> MirrorFailure() const;
 
   const VolumeIdentity identity_;
   Clock& clock_;
   const VolumeObserver observer_;
+  MirrorWorker* const mirror_;
 
   mutable Mutex mutex_;
   CondVar refresh_ended_;

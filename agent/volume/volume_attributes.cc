@@ -20,10 +20,10 @@ constexpr std::array<std::string_view, 16> kKnown = {"secretStore", "clusterSecr
                                                      "mode",        "uid",
                                                      "gid",         "refreshInterval",
                                                      "optional",    "cache",
-                                                     "backend",     "environment",
-                                                     "auth",        "mirrorTo"};
+                                                     "backend",     "mirrorTo",
+                                                     "environment", "auth"};
 // Kept out of suggestions: a slip of the keyboard should not lead to what is refused anyway.
-constexpr std::size_t kSuggested = 13;
+constexpr std::size_t kSuggested = 14;
 
 constexpr std::array<std::pair<std::string_view, Format>, 5> kFormats = {
     {{"files", Format::kFiles},
@@ -69,6 +69,7 @@ class Reader {
     ReadOwnership();
     ReadRefresh();
     ReadBackend();
+    ReadMirror();
     if (errors_.empty()) {
       SetFolderMode();
       return std::move(result_);
@@ -97,7 +98,7 @@ class Reader {
 
   void CheckNames() {
     for (const auto& [name, value] : attributes_) {
-      if (name == "environment" || name == "auth" || name == "mirrorTo") {
+      if (name == "environment" || name == "auth") {
         errors_.push_back(name + ": not supported by this version yet; use secretStore or " +
                           "clusterSecretStore");
       } else if (std::find(kKnown.begin(), kKnown.end(), name) == kKnown.end()) {
@@ -197,6 +198,15 @@ class Reader {
             "could "
             "be asked");
       }
+    }
+  }
+
+  void ReadMirror() {
+    const std::string* const name = Find("mirrorTo");
+    if (name == nullptr) return;
+    result_.mirror_to = *name;
+    if (const Status valid = ValidateObjectName(*name, "mirrorTo"); !valid) {
+      errors_.push_back(valid.error().message);
     }
   }
 

@@ -60,6 +60,9 @@ struct VolumeAttributes {
   // Of no meaning with Backend::kTmpfs.
   fuse::CacheProfile cache = fuse::CacheProfile::kPage;
 
+  // The Kubernetes Secret that is to hold the same values, in the pod's namespace; empty: none.
+  std::string mirror_to;
+
   bool operator==(const VolumeAttributes&) const = default;
 };
 

@@ -33,6 +33,7 @@ Condition DescribeCondition(const Health& health, std::chrono::milliseconds max_
     add(Describe("the newest values cannot be shown, the last good ones are,", *health.render,
                  clock));
   }
+  if (health.mirror) add(Describe("the Secret cannot be kept up", *health.mirror, clock));
   if (health.source) add(Describe("the store cannot be used", *health.source, clock));
   if (health.environment) {
     const cache::EnvironmentStatus& environment = *health.environment;

@@ -23,6 +23,8 @@ struct Health {
   std::optional<Failure> render;
   // The store could not be read, or its environment not be subscribed to.
   std::optional<Failure> source;
+  // The Secret of `mirrorTo` is not as the volume is.
+  std::optional<Failure> mirror;
   // State of refreshing; empty while nothing is subscribed to.
   std::optional<cache::EnvironmentStatus> environment;
 };

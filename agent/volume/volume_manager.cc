@@ -98,6 +98,9 @@ VolumeManager::VolumeManager(Options options, store::StoreRegistry& stores,
       mounter_(mounter),
       clock_(clock),
       sources_(stores, cache, std::move(api_factory)),
+      mirror_(options_.secret_mirror == nullptr
+                  ? nullptr
+                  : std::make_unique<MirrorWorker>(*options_.secret_mirror, clock)),
       reconciler_({.retry_interval = options_.retry_interval, .observer = options_.observer},
                   sources_, clock, [this] { return Volumes(); }) {}
 
@@ -119,6 +122,7 @@ Status VolumeManager::DoPublish(const csi::PublishRequest& request) {
   ESC_ASSIGN_OR_RETURN(VolumeIdentity identity, ReadRequest(request));
   if (const VolumePointer volume = Find(identity.volume_id)) return Republish(*volume, identity);
   ESC_RETURN_IF_ERROR(CheckStillWanted(request));
+  ESC_RETURN_IF_ERROR(CheckMirror(identity));
   ESC_RETURN_IF_ERROR(CheckTargetIsFree(identity.volume_id, identity.target));
   ESC_ASSIGN_OR_RETURN(const bool is_mount_point, mounter_.IsMountPoint(identity.target));
   Status status = PublishNew(std::move(identity), request.received_at, is_mount_point);
@@ -130,10 +134,11 @@ Status VolumeManager::PublishNew(VolumeIdentity identity, Clock::TimePoint asked
                                  bool is_mount_point) {
   ESC_ASSIGN_OR_RETURN(const VolumeSource source,
                        sources_.Find(identity.pod.namespace_name, identity.attributes.store));
-  const auto volume = std::make_shared<Volume>(
-      std::move(identity), SourceName{source.store_name, source.key.ref.ToString()}, clock_,
-      options_.observer);
+  const VolumePointer volume =
+      MakeVolume(std::move(identity), {source.store_name, source.key.ref.ToString()});
   ESC_RETURN_IF_ERROR(SubscribeNew(*volume, source, asked_at));
+  // A dead mount is repaired at once: its pod has found the Secret long ago.
+  if (!is_mount_point) ESC_RETURN_IF_ERROR(MirrorFirst(*volume, asked_at));
   ESC_RETURN_IF_ERROR(MountVolume(*volume));
   if (Status registered = Register(volume); !registered) {
     LogFailedUndo(volume->Unmount(), volume->identity());
@@ -147,6 +152,36 @@ Status VolumeManager::PublishNew(VolumeIdentity identity, Clock::TimePoint asked
   volume->Refresh();
   if (volume->NextTry()) reconciler_.Wake();
   return {};
+}
+
+VolumeManager::VolumePointer VolumeManager::MakeVolume(VolumeIdentity identity,
+                                                       SourceName source) const {
+  MirrorWorker* const mirror = identity.attributes.mirror_to.empty() ? nullptr : mirror_.get();
+  return std::make_shared<Volume>(std::move(identity), std::move(source), clock_, options_.observer,
+                                  mirror);
+}
+
+Status VolumeManager::CheckMirror(const VolumeIdentity& identity) const {
+  if (identity.attributes.mirror_to.empty()) return {};
+  if (mirror_ == nullptr) {
+    return FailedPrecondition(
+        "volumeAttributes: mirrorTo needs an API server; run the agent in a cluster or with "
+        "--kubeconfig, or leave mirrorTo out");
+  }
+  const csi::PodInfo& pod = identity.pod;
+  if (pod.name.empty() || pod.namespace_name.empty() || pod.uid.empty()) {
+    return InvalidArgument(
+        "volumeAttributes: mirrorTo needs to know the pod; set podInfoOnMount: true in the "
+        "CSIDriver object");
+  }
+  return {};
+}
+
+Status VolumeManager::MirrorFirst(const Volume& volume, Clock::TimePoint asked_at) const {
+  if (volume.identity().attributes.mirror_to.empty()) return {};
+  ESC_ASSIGN_OR_RETURN(const Volume::Rendering rendering, volume.Prepare());
+  if (rendering.snapshot == nullptr) return {};
+  return mirror_->Ensure(volume.identity(), rendering.snapshot, asked_at);
 }
 
 Status VolumeManager::Republish(Volume& volume, const VolumeIdentity& wanted) {
@@ -210,16 +245,20 @@ Status VolumeManager::DoUnpublish(const std::string& volume_id, const std::strin
   ESC_RETURN_IF_ERROR(CheckTargetIsFree(volume_id, target));
   VolumePointer volume = Find(volume_id);
   // At another path: that one stays.
-  if (volume != nullptr && volume->identity().target != target) volume = nullptr;
+  const bool elsewhere = volume != nullptr && volume->identity().target != target;
+  if (elsewhere) volume = nullptr;
   // Everything first, since the volume by itself refuses when somebody has mounted over it.
   ESC_RETURN_IF_ERROR(mounter_.Remove(volume_id, target));
-  if (volume != nullptr) ESC_RETURN_IF_ERROR(volume->Unmount());
-  if (volume == nullptr) return {};
-  {
-    MutexLock lock(mutex_);
-    volumes_.erase(volume_id);
+  if (volume != nullptr) {
+    ESC_RETURN_IF_ERROR(volume->Unmount());
+    {
+      MutexLock lock(mutex_);
+      volumes_.erase(volume_id);
+    }
+    volume->Stop();
   }
-  volume->Stop();
+  // Also of a volume whose Secret was written, but which was never mounted.
+  if (mirror_ != nullptr && !elsewhere) mirror_->Release(volume_id);
   return {};
 }
 
@@ -253,8 +292,7 @@ void VolumeManager::Restore(std::vector<fuse::RestoredVolume> restored) {
       unmanaged_.push_back(std::move(one.volume));
       continue;
     }
-    const auto volume = std::make_shared<Volume>(*std::move(identity), std::move(record->source),
-                                                 clock_, options_.observer);
+    const VolumePointer volume = MakeVolume(*std::move(identity), std::move(record->source));
     volume->SetMounted(std::move(one.volume), nullptr, record->mounted_at);
     volume->RetryAt(clock_.Now(), std::nullopt);
     MutexLock lock(mutex_);
@@ -289,6 +327,7 @@ void VolumeManager::Shutdown() {
   }
   reconciler_.Stop();
   for (const auto& [id, volume] : volumes) volume->Stop();
+  if (mirror_ != nullptr) mirror_->Stop();
 }
 
 VolumeManager::VolumePointer VolumeManager::Find(const std::string& volume_id) const {

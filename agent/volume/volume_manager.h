@@ -10,8 +10,10 @@
 
 #include "agent/cache/environment_cache.h"
 #include "agent/store/store_registry.h"
+#include "agent/volume/mirror_worker.h"
 #include "agent/volume/operation_gate.h"
 #include "agent/volume/reconciler.h"
+#include "agent/volume/secret_mirror.h"
 #include "agent/volume/volume.h"
 #include "agent/volume/volume_source.h"
 #include "agent/volume/volume_status.h"
@@ -49,6 +51,8 @@ class VolumeManager final : public csi::VolumeService {
     std::chrono::milliseconds retry_interval{10000};
     // How long a second operation on a volume waits for the first one, in real time.
     std::chrono::milliseconds patience{1000};
+    // Writes the Secrets of `mirrorTo`; must outlive the manager. Null without an API server.
+    SecretMirror* secret_mirror = nullptr;
     // May be empty.
     VolumeObserver observer;
   };
@@ -90,6 +94,11 @@ class VolumeManager final : public csi::VolumeService {
   // Waits for ESC since `asked_at`, by answering "not yet" (csi::VolumeService::Publish).
   Status PublishNew(VolumeIdentity identity, Clock::TimePoint asked_at, bool is_mount_point)
       EXCLUDES(mutex_);
+  VolumePointer MakeVolume(VolumeIdentity identity, SourceName source) const;
+  // Whether the Secret of `mirrorTo` can be written at all.
+  Status CheckMirror(const VolumeIdentity& identity) const;
+  // Has the Secret of `mirrorTo` written, if there are values; "not yet" until it is.
+  Status MirrorFirst(const Volume& volume, Clock::TimePoint asked_at) const;
   Status Republish(Volume& volume, const VolumeIdentity& wanted);
   // Subscribes the volume; OK without a subscription when it is optional and there is nothing yet.
   Status SubscribeNew(Volume& volume, const VolumeSource& source, Clock::TimePoint asked_at) const;
@@ -114,6 +123,8 @@ class VolumeManager final : public csi::VolumeService {
   fuse::Mounter& mounter_;
   Clock& clock_;
   const SourceFinder sources_;
+  // Null without Options::secret_mirror. Before the volumes, which use it.
+  const std::unique_ptr<MirrorWorker> mirror_;
   std::stop_source stop_;
   OperationGate gate_;
 

@@ -33,12 +33,13 @@ DEPENDENCIES = {
     "agent/store": ["base", "esc", "kube"],
     "agent/template": ["base"],
     "agent/template": ["base"],
-    "agent/volume": ["base", "esc", "fuse", "csi", "agent/cache", "agent/store"],
+    # The mirror's rules for keys and values in Secrets, for mirrorTo.
+    "agent/volume": ["base", "esc", "fuse", "csi", "agent/cache", "agent/mirror", "agent/store"],
     "agent/status": ["base", "esc", "csi", "agent/cache", "agent/store", "agent/volume",
                      "agent/controller"],
     "agent/mirror": ["base", "esc", "esc/edit", "kube", "agent/cache", "agent/store", "agent/template"],
-    "agent/controller": ["base", "esc", "kube", "agent/cache", "agent/store", "agent/mirror",
-                         "agent/template"],
+    "agent/controller": ["base", "esc", "esc/edit", "kube", "agent/cache", "agent/store", "agent/mirror",
+                         "agent/template", "agent/volume"],
     # Where the parts meet.
     "agent": None,
     "tests": None,
