@@ -44,9 +44,9 @@ std::array<kube::Resource, 3> WorkloadKinds() {
   return {kube::Deployments(), kube::StatefulSets(), kube::DaemonSets()};
 }
 
-bool Workload::IsBehind(std::string_view secret, std::string_view hash) const {
+bool Workload::IsBehind(std::string_view secret, std::string_view value) const {
   const auto annotation = template_annotations.find(RestartedForAnnotation(secret));
-  return annotation == template_annotations.end() || annotation->second != hash;
+  return annotation == template_annotations.end() || annotation->second != value;
 }
 
 std::optional<Workload> ReadWorkload(const kube::Resource& resource, const kube::Object& object) {
@@ -76,10 +76,14 @@ std::string RestartedForAnnotation(std::string_view secret) {
   return prefix + "sha3-" + mirror::Sha3Hex(secret);
 }
 
+std::string RestartedForValue(std::string_view secret_uid, std::string_view hash) {
+  return mirror::Sha3Hex(std::string(secret_uid) + "/" + std::string(hash));
+}
+
 kube::Object RestartPatch(const Workload& workload,
-                          const std::map<std::string, std::string>& hashes) {
+                          const std::map<std::string, std::string>& values) {
   json annotations = json::object();
-  for (const auto& [secret, hash] : hashes) annotations[RestartedForAnnotation(secret)] = hash;
+  for (const auto& [secret, value] : values) annotations[RestartedForAnnotation(secret)] = value;
   return kube::Object(
       json{{"metadata", {{"resourceVersion", workload.resource_version}}},
            {"spec", {{"template", {{"metadata", {{"annotations", std::move(annotations)}}}}}}}});

@@ -29,8 +29,8 @@ struct Workload {
   mirror::StringMap template_annotations;
 
   // Whether its pods were last restarted for another content of the Secret than the one with this
-  // hash, or for none.
-  bool IsBehind(std::string_view secret, std::string_view hash) const;
+  // RestartedForValue, or for none.
+  bool IsBehind(std::string_view secret, std::string_view value) const;
 };
 
 // Nothing when the workload does not ask for restarts, or is being deleted.
@@ -40,9 +40,13 @@ std::optional<Workload> ReadWorkload(const kube::Resource& resource, const kube:
 // are hashed.
 std::string RestartedForAnnotation(std::string_view secret);
 
-// The merge patch that restarts the workload for these Secrets (name -> hash), unless it has
-// changed meanwhile.
+// Its value for the content with this hash of the Secret with this uid. Not the hash itself: more
+// people may read workloads than Secrets, and they could try out short values against it.
+std::string RestartedForValue(std::string_view secret_uid, std::string_view hash);
+
+// The merge patch that restarts the workload for these Secrets (name -> RestartedForValue), unless
+// it has changed meanwhile.
 kube::Object RestartPatch(const Workload& workload,
-                          const std::map<std::string, std::string>& hashes);
+                          const std::map<std::string, std::string>& values);
 
 }  // namespace escagent::controller

@@ -26,10 +26,10 @@ const nlohmann::json& AnnotationsOf(const kube::Object& object) {
   return Member(Member(object.json(), "metadata"), "annotations");
 }
 
-std::string MessageFor(const std::map<std::string, std::string>& hashes) {
+std::string MessageFor(const std::map<std::string, std::string>& values) {
   std::string names;
-  for (const auto& [secret, hash] : hashes) names += (names.empty() ? "" : ", ") + secret;
-  return (hashes.size() == 1 ? "restarted because Secret " : "restarted because Secrets ") + names +
+  for (const auto& [secret, value] : values) names += (names.empty() ? "" : ", ") + secret;
+  return (values.size() == 1 ? "restarted because Secret " : "restarted because Secrets ") + names +
          " changed";
 }
 
@@ -220,10 +220,10 @@ Result<WorkloadRestarter::ChangedSecrets> WorkloadRestarter::ReadSecrets(
       continue;
     }
     const nlohmann::json& annotations = AnnotationsOf(*secret);
+    const std::string hash = StringMember(annotations, mirror::kDataHashAnnotation);
     changed[name] = {
         .change = pending.change,
-        // Empty: somebody has taken the annotations off, and there is nothing to compare with.
-        .hash = StringMember(annotations, mirror::kDataHashAnnotation),
+        .value = hash.empty() ? "" : RestartedForValue(secret->Uid(), hash),
         .resource_version = secret->ResourceVersion(),
         .marked = !StringMember(annotations, mirror::kRestartPendingAnnotation).empty()};
   }
@@ -234,9 +234,9 @@ void WorkloadRestarter::RestartIfBehind(const Workload& workload, ChangedSecrets
                                         Progress& progress, const kube::CallOptions& call) {
   std::map<std::string, std::string> behind;
   for (const auto& [name, secret] : secrets) {
-    if (workload.secrets.contains(name) && !secret.hash.empty() &&
-        workload.IsBehind(name, secret.hash)) {
-      behind[name] = secret.hash;
+    if (workload.secrets.contains(name) && !secret.value.empty() &&
+        workload.IsBehind(name, secret.value)) {
+      behind[name] = secret.value;
     }
   }
   if (behind.empty()) return;
@@ -248,11 +248,11 @@ void WorkloadRestarter::RestartIfBehind(const Workload& workload, ChangedSecrets
     if (restarted) return;
     progress.error = restarted.error();
   }
-  for (const auto& [name, hash] : behind) secrets[name].outstanding = true;
+  for (const auto& [name, value] : behind) secrets[name].outstanding = true;
 }
 
 Status WorkloadRestarter::Restart(const Workload& workload,
-                                  const std::map<std::string, std::string>& hashes,
+                                  const std::map<std::string, std::string>& values,
                                   const kube::CallOptions& call) {
   if (!options_.may_write(workload.key.namespace_name)) {
     return MakeError(Code::kAborted,
@@ -262,7 +262,7 @@ Status WorkloadRestarter::Restart(const Workload& workload,
       .resource = workload.resource, .key = workload.key, .uid = workload.uid};
   const Result<kube::Object> patched =
       api_.Patch(workload.resource, workload.key, kube::PatchType::kMerge,
-                 RestartPatch(workload, hashes), "", call);
+                 RestartPatch(workload, values), "", call);
   if (!patched) {
     const Code code = patched.error().code;
     // Gone, so there is nothing left to restart.
@@ -273,7 +273,7 @@ Status WorkloadRestarter::Restart(const Workload& workload,
     }
     return std::unexpected(patched.error());
   }
-  events_.Normal(about, "Restarted", MessageFor(hashes));
+  events_.Normal(about, "Restarted", MessageFor(values));
   const TimePoint now = clock_.Now();
   MutexLock lock(mutex_);
   ++rolls_;

@@ -24,9 +24,9 @@
 namespace escagent::controller {
 
 // Restart on rotation: when the data of a mirrored Secret has changed, the workloads of its
-// namespace that ask for it (workload.h) and take env from the Secret get the hash of the new data
-// as an annotation of their pod template, which makes Kubernetes roll them. A workload that bears
-// the hash already is left alone, so nothing is rolled twice for one change, or for data that is
+// namespace that ask for it (workload.h) and take env from the Secret get an annotation of their
+// pod template that stands for the new data, which makes Kubernetes roll them. A workload that
+// bears it already is left alone, so nothing is rolled twice for one change, or for data that is
 // the same.
 //
 // A change is marked on the Secret itself (kRestartPendingAnnotation) before it is written, and the
@@ -101,7 +101,7 @@ class WorkloadRestarter {
   // A Secret as it is now.
   struct Changed {
     std::uint64_t change = 0;
-    std::string hash;
+    std::string value;  // RestartedForValue; empty: the Secret is not a mirrored one any more
     std::string resource_version;
     bool marked = false;
     bool outstanding = false;  // a consumer is left to restart
@@ -128,7 +128,7 @@ class WorkloadRestarter {
                                      const kube::CallOptions& call) EXCLUDES(mutex_);
   void RestartIfBehind(const Workload& workload, ChangedSecrets& secrets, Progress& progress,
                        const kube::CallOptions& call) EXCLUDES(mutex_);
-  Status Restart(const Workload& workload, const std::map<std::string, std::string>& hashes,
+  Status Restart(const Workload& workload, const std::map<std::string, std::string>& values,
                  const kube::CallOptions& call) EXCLUDES(mutex_);
   // When the workload may be rolled. Not after `now`: its namespace's slot is used up for it.
   TimePoint TakeTurn(const Workload& workload, TimePoint now) EXCLUDES(mutex_);

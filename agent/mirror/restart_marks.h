@@ -11,8 +11,8 @@ inline constexpr char kRestartOnChangeAnnotation[] = "esc-agent.io/restart-on-ch
 // lost with the agent. A synchronisation of the Secret leaves it alone.
 inline constexpr char kRestartPendingAnnotation[] = "esc-agent.io/restart-pending";
 
-// On a pod template, followed by "/" and the Secret's name: the hash of the data that the pods were
-// last restarted for.
+// On a pod template, followed by "/" and the Secret's name: which data the pods were last restarted
+// for.
 inline constexpr char kRestartedForPrefix[] = "secret.esc-agent.io";
 
 }  // namespace escagent::mirror

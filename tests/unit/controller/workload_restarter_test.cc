@@ -57,12 +57,15 @@ class WorkloadRestarterTest : public ::testing::Test {
     const json object = cluster_.Get(kube::Secrets(), {"n", secret});
     return object["metadata"]["annotations"].value(mirror::kRestartPendingAnnotation, "");
   }
-  // What the deployment was last restarted for.
-  std::string RestartedFor(const std::string& name, const std::string& secret) const {
+  // Whether the deployment was last restarted for this data of the Secret.
+  bool IsRestartedFor(const std::string& name, const std::string& secret,
+                      const std::string& hash) const {
     const json object = cluster_.Get(kube::Deployments(), {"n", name});
     const json::json_pointer annotations("/spec/template/metadata/annotations");
-    if (!object.contains(annotations)) return "";
-    return object[annotations].value(RestartedForAnnotation(secret), "");
+    if (!object.contains(annotations)) return false;
+    const std::string uid = cluster_.Get(kube::Secrets(), {"n", secret})["metadata"]["uid"];
+    return object[annotations].value(RestartedForAnnotation(secret), "") ==
+           RestartedForValue(uid, hash);
   }
   std::ptrdiff_t Patches(std::string_view what) const {
     const std::vector<std::string> writes = cluster_.Writes();
@@ -112,7 +115,7 @@ TEST_F(WorkloadRestarterTest, RestartsConsumersOncePerChange) {
   EXPECT_EQ(Patches("deployments"), 0);
   clock_.Advance(kGather);
   ASSERT_TRUE(Done());
-  EXPECT_EQ(RestartedFor("web", "app"), "h1");
+  EXPECT_TRUE(IsRestartedFor("web", "app", "h1"));
   EXPECT_EQ(Patches("deployments"), 1);
   EXPECT_EQ(Mark("app"), "");
 
@@ -134,8 +137,8 @@ TEST_F(WorkloadRestarterTest, SecretsThatChangeTogetherAreOneRoll) {
   Change("db", "h2");
   clock_.Advance(kGather);
   ASSERT_TRUE(Done());
-  EXPECT_EQ(RestartedFor("web", "app"), "h1");
-  EXPECT_EQ(RestartedFor("web", "db"), "h2");
+  EXPECT_TRUE(IsRestartedFor("web", "app", "h1"));
+  EXPECT_TRUE(IsRestartedFor("web", "db", "h2"));
   EXPECT_EQ(Patches("deployments"), 1);
 }
 
@@ -161,7 +164,7 @@ TEST_F(WorkloadRestarterTest, AWorkloadIsRolledOnceAMinute) {
   EXPECT_EQ(Mark("app"), "h3");
   clock_.Advance(seconds(59));
   ASSERT_TRUE(Done());
-  EXPECT_EQ(RestartedFor("web", "app"), "h3");
+  EXPECT_TRUE(IsRestartedFor("web", "app", "h3"));
   EXPECT_EQ(Patches("deployments"), 2);
   EXPECT_EQ(Mark("app"), "");
 }
@@ -192,7 +195,7 @@ TEST_F(WorkloadRestarterTest, GoesOnAfterACrash) {
   restarter_.Resume({"n", "app"});
   clock_.Advance(kGather);
   ASSERT_TRUE(Done());
-  EXPECT_EQ(RestartedFor("web", "app"), "h1");
+  EXPECT_TRUE(IsRestartedFor("web", "app", "h1"));
   EXPECT_EQ(Mark("app"), "");
 }
 
@@ -243,7 +246,7 @@ TEST_F(WorkloadRestarterTest, AFailedPatchIsTriedAgain) {
   EXPECT_TRUE(Eventually([&] { return !events_cluster_.Writes().empty(); }));
   clock_.Advance(seconds(1));
   ASSERT_TRUE(Done());
-  EXPECT_EQ(RestartedFor("web", "app"), "h1");
+  EXPECT_TRUE(IsRestartedFor("web", "app", "h1"));
   EXPECT_EQ(Mark("app"), "");
 }
 

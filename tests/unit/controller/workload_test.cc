@@ -10,7 +10,8 @@
 namespace escagent::controller {
 namespace {
 
-using ::testing::IsEmpty;
+using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::UnorderedElementsAre;
 
 constexpr char kDeployment[] = R"({
@@ -66,6 +67,13 @@ TEST(Workload, AnnotationKeysStayWithinTheirLimit) {
   const std::string hashed = RestartedForAnnotation(longest + "b");
   EXPECT_LE(hashed.size() - hashed.find('/') - 1, 63U);
   EXPECT_NE(hashed, RestartedForAnnotation(longest + "c"));
+}
+
+TEST(Workload, ValuesDoNotShowTheHash) {
+  const std::string value = RestartedForValue("uid", "hash");
+  EXPECT_THAT(value, Not(HasSubstr("hash")));
+  EXPECT_NE(value, RestartedForValue("uid", "other"));
+  EXPECT_NE(value, RestartedForValue("other", "hash"));
 }
 
 }  // namespace
