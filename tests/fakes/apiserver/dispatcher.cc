@@ -70,7 +70,8 @@ Done HandleResource(Context& context) {
   const RequestInfo& info = context.info;
   const Resource& resource = *context.resource;
   if (!info.subresource.empty()) return HandleSubresource(context);
-  if (info.verb == "create" && !info.name.empty()) {
+  const bool needs_name = info.verb == "update" || info.verb == "patch";
+  if (info.verb == "create" ? !info.name.empty() : needs_name && info.name.empty()) {
     return Fail(MethodNotSupported(resource.Name(info.name), info.verb));
   }
   // Objects of a namespace are read from all of them, but written in one.
@@ -120,8 +121,13 @@ Done Handle(Context& context) {
   return HandleResource(context);
 }
 
+// The one function that meets nlohmann's exceptions for objects of unexpected shapes.
 void HandleOrFail(Context& context) {
-  if (const auto done = Handle(context); !done) SendError(context.response, done.error());
+  try {
+    if (const auto done = Handle(context); !done) SendError(context.response, done.error());
+  } catch (const nlohmann::json::exception& e) {
+    SendError(context.response, InternalError(e.what()));
+  }
 }
 
 // False when the fault leaves nothing to do.

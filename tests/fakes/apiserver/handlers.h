@@ -35,6 +35,9 @@ void SendText(httplib::Response& response, int status, std::string json);
 void SendError(httplib::Response& response, const ApiError& error);
 void SendObject(Context& context, int status, const Object& object);
 
+// For a resourceVersion in the query that is none.
+ApiError BadRevision(const std::string& text);
+
 // By the Accept header. 406 when the client takes nothing that the server can write.
 Outcome<Form> NegotiateForm(const httplib::Request& request);
 

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "tests/fakes/apiserver/builtin_rules.h"
+#include "tests/fakes/apiserver/object_checks.h"
 #include "tests/fakes/apiserver/object_meta.h"
 #include "tests/fakes/apiserver/patch.h"
 #include "tests/fakes/apiserver/schema_rules.h"
@@ -15,95 +16,6 @@ using nlohmann::json;
 
 // How often a write without a resourceVersion is tried anew when others were faster.
 constexpr int kMaxTries = 100;
-
-Done CheckIdentity(const WriteTarget& target, const json& body) {
-  const Resource& resource = *target.resource;
-  if (!body.is_object()) return Fail(BadRequest("the object provided is not an object"));
-  const std::string kind = body.value("kind", "");
-  const std::string version = body.value("apiVersion", "");
-  if (kind.empty()) return Fail(BadRequest("Object 'Kind' is missing in the body"));
-  if (version != resource.ApiVersion()) {
-    return Fail(BadRequest("the API version in the data (" + version +
-                           ") does not match the expected API version (" + resource.ApiVersion() +
-                           ")"));
-  }
-  if (kind != resource.kind) {
-    return Fail(BadRequest("the kind in the data (" + kind +
-                           ") does not match the expected kind (" + resource.kind + ")"));
-  }
-  const auto metadata = body.find("metadata");
-  if (metadata != body.end() && !metadata->is_object()) {
-    return Fail(BadRequest("metadata is not an object"));
-  }
-  const json meta = metadata == body.end() ? json::object() : *metadata;
-  const std::string name_space = meta.value("namespace", "");
-  if (!name_space.empty() && name_space != target.name_space) {
-    return Fail(
-        BadRequest("the namespace of the provided object does not match the namespace sent "
-                   "on the request"));
-  }
-  const std::string name = meta.value("name", "");
-  if (!target.name.empty() && !name.empty() && name != target.name) {
-    return Fail(BadRequest("the name of the object (" + name +
-                           ") does not match the name on the URL (" + target.name + ")"));
-  }
-  return {};
-}
-
-// A type error of a built-in kind is one of decoding; of a custom one it is a cause of 422.
-Done CheckSchema(const Resource& resource, const json& object, std::vector<FieldCause>& causes) {
-  std::vector<FieldCause> found;
-  Validate(*resource.schema, object, "", found);
-  if (!resource.custom && !found.empty()) {
-    return Fail(BadRequest(resource.kind + " in version \"" + resource.version +
-                           "\" cannot be handled as a " + resource.kind + ": " + found[0].field +
-                           ": " + found[0].message));
-  }
-  causes.insert(causes.end(), found.begin(), found.end());
-  return {};
-}
-
-Done CheckObject(const Resource& resource, const json* before, const json& object) {
-  std::vector<FieldCause> causes;
-  CheckMeta(resource, object["metadata"], causes);
-  if (before != nullptr) CheckFinalizers((*before)["metadata"], object["metadata"], causes);
-  API_RETURN_IF_ERROR(CheckSchema(resource, object, causes));
-  ValidateBuiltin(resource, before, object, causes);
-  if (causes.empty()) return {};
-  return Fail(Invalid(resource.Name(object["metadata"].value("name", "")), causes));
-}
-
-// Without what changes by itself: whether a write says anything new.
-json Essence(json object) {
-  object["metadata"].erase("managedFields");
-  object["metadata"].erase("resourceVersion");
-  return object;
-}
-
-bool NeedsResourceVersion(const Resource& resource) {
-  return resource.custom || resource.plural == "leases" || resource.group == "apiextensions.k8s.io";
-}
-
-Done CheckPreconditions(const WriteTarget& target, const json& current, const json& next,
-                        bool replace) {
-  const ObjectName name = target.resource->Name(target.name);
-  const json& metadata = next["metadata"];
-  const std::string revision = metadata.value("resourceVersion", "");
-  const std::string& now = current["metadata"]["resourceVersion"].get_ref<const std::string&>();
-  if (revision.empty() && replace && NeedsResourceVersion(*target.resource)) {
-    return Fail(Invalid(name, {{.reason = "FieldValueInvalid",
-                                .message = "Invalid value: 0x0: must be specified for an update",
-                                .field = "metadata.resourceVersion"}}));
-  }
-  if (!revision.empty() && revision != "0" && revision != now) return Fail(Modified(name));
-  const std::string uid = metadata.value("uid", "");
-  const std::string& own = current["metadata"]["uid"].get_ref<const std::string&>();
-  if (!uid.empty() && uid != own) {
-    return Fail(Conflict(
-        name, "Precondition failed: UID in precondition: " + uid + ", UID in object meta: " + own));
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -140,7 +52,8 @@ Outcome<json> ObjectWriter::Clean(const WriteTarget& target, json body,
 Done ObjectWriter::CheckNew(const WriteTarget& target, const json& body) const {
   const json metadata = body.value("metadata", json::object());
   if (!metadata.value("resourceVersion", "").empty()) {
-    return Fail(BadRequest("resourceVersion should not be set on objects to be created"));
+    // The real server's answer, too.
+    return Fail(InternalError("resourceVersion should not be set on objects to be created"));
   }
   if (!target.resource->namespaced) return {};
   const ObjectPtr name_space = store_.Get("namespaces", "", target.name_space);
@@ -212,12 +125,7 @@ Outcome<json> ObjectWriter::MakeNext(const WriteTarget& target, const json& curr
   }
   CarryOver(current["metadata"], next["metadata"]);
   if (HasGeneration(resource) && target.subresource.empty()) {
-    const auto spec = [](const json& object) {
-      json rest = object;
-      for (const char* member : {"metadata", "status", "apiVersion", "kind"}) rest.erase(member);
-      return rest;
-    };
-    if (spec(current) != spec(next)) {
+    if (!SameBut(current, next, {"metadata", "status", "apiVersion", "kind"})) {
       next["metadata"]["generation"] = current["metadata"].value("generation", 0) + 1;
     }
   }
@@ -250,7 +158,7 @@ Outcome<Written> ObjectWriter::Modify(const WriteTarget& target, bool applied,
     managed.Write(next);
     const bool owners_changed =
         applied && next["metadata"]["managedFields"] != current["metadata"]["managedFields"];
-    if (Essence(next) == Essence(current) && !owners_changed) return written;
+    if (IsSame(current, next) && !owners_changed) return written;
     API_RETURN_IF_ERROR(Register(resource, next));
     next["apiVersion"] = resource.StorageApiVersion();
     const auto fresh = Object::Make(resource, next, 0);
@@ -354,6 +262,7 @@ Outcome<Written> ObjectWriter::Patch(const WriteTarget& target, PatchType type, 
           API_ASSIGN_OR_RETURN(next, StrategicMergePatch(current, patch, *resource.schema));
         }
         API_RETURN_IF_ERROR(CheckIdentity(target, next));
+        if (!next.contains("metadata")) next["metadata"] = json::object();
         API_RETURN_IF_ERROR(CheckPreconditions(target, current, next, /*replace=*/false));
         return next;
       });

@@ -86,11 +86,7 @@ Done CheckRevision(const Context& context) {
   std::uint64_t revision = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), revision);
   if (error != std::errc() || end != text.data() + text.size()) {
-    return Fail(Invalid({.group = "meta.k8s.io", .resource = "", .kind = "ListOptions", .name = ""},
-                        {{.reason = "FieldValueInvalid",
-                          .message = "Invalid value: " + QuoteJson(text, false) +
-                                     ": strconv.ParseUint: parsing: invalid syntax",
-                          .field = "resourceVersion"}}));
+    return Fail(BadRevision(text));
   }
   const std::uint64_t now = context.backend.store.Revision();
   if (revision > now) {

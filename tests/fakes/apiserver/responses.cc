@@ -44,6 +44,12 @@ void SendObject(Context& context, int status, const Object& object) {
   SendText(context.response, status, std::move(text));
 }
 
+ApiError BadRevision(const std::string& text) {
+  const std::string quoted = QuoteJson(text, false);
+  return BadRequest("resourceVersion: Invalid value: " + quoted + ": strconv.ParseUint: parsing " +
+                    quoted + ": invalid syntax");
+}
+
 Outcome<Form> NegotiateForm(const httplib::Request& request) {
   const std::string accept = request.get_header_value("Accept");
   if (accept.empty()) return Form::kWhole;

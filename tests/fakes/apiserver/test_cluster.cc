@@ -1,5 +1,6 @@
 #include "tests/fakes/apiserver/test_cluster.h"
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
@@ -58,6 +59,8 @@ Result<std::unique_ptr<TestCluster>> TestCluster::Fake(ApiServer::Options option
 }
 
 Result<std::unique_ptr<TestCluster>> TestCluster::Real() {
+  // httplib's client writes to connections that the server may have closed.
+  ::signal(SIGPIPE, SIG_IGN);
   std::unique_ptr<TestCluster> cluster(new TestCluster());
   ESC_ASSIGN_OR_RETURN(cluster->folder_, MakeFolder());
   ESC_ASSIGN_OR_RETURN(cluster->real_, RealApiServer::Start(cluster->folder_));

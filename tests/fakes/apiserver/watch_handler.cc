@@ -59,9 +59,7 @@ Outcome<WatchOptions> ReadOptions(const httplib::Request& request) {
     const auto [end, error] =
         std::from_chars(revision.data(), revision.data() + revision.size(), from);
     if (error != std::errc() || end != revision.data() + revision.size()) {
-      return Fail(BadOptions("resourceVersion", "FieldValueInvalid",
-                             "Invalid value: " + QuoteJson(revision, false) +
-                                 ": strconv.ParseUint: parsing: invalid syntax"));
+      return Fail(BadRevision(revision));
     }
     options.from = from;
   }
