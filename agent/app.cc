@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/cache/environment_cache.h"
+#include "agent/controller/volume_secret_writer.h"
 #include "agent/kubernetes.h"
 #include "agent/status/admin_server.h"
 #include "agent/status/http_server.h"
@@ -72,10 +73,15 @@ class App::Impl {
     std::vector<fuse::RestoredVolume> restored;
     ESC_RETURN_IF_ERROR(StartMounter(std::move(callbacks.on_drain), restored));
     ESC_ASSIGN_OR_RETURN(store::StoreRegistry * stores, FindStores());
+    if (kubernetes_ != nullptr) {
+      secret_writer_ =
+          std::make_unique<controller::VolumeSecretWriter>(kubernetes_->cluster().api(), clock_);
+    }
     volumes_ = std::make_unique<volume::VolumeManager>(
         volume::VolumeManager::Options{
             .max_stale = options_.max_stale,
             .retry_interval = options_.refresh_interval,
+            .secret_mirror = secret_writer_.get(),
             .observer =
                 [this](const volume::VolumeEvent& event) { metrics_.CountVolumeEvent(event); }},
         *stores, cache_, *mounter_, clock_,
@@ -287,6 +293,7 @@ class App::Impl {
   cache::EnvironmentCache cache_;
   // None without an API server.
   std::unique_ptr<Kubernetes> kubernetes_;
+  std::unique_ptr<controller::VolumeSecretWriter> secret_writer_;
   // None without a keeper.
   std::unique_ptr<fuse::KeeperLink> link_;
   fuse::KeptMounter* kept_ = nullptr;  // mounter_, then

@@ -16,6 +16,7 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxText = 500;
 constexpr std::size_t kMaxRequestId = 100;
+constexpr std::string_view kRequestIdBegin = " (request id ";
 // Shorter texts are no tokens: replacing them would only garble messages.
 constexpr std::size_t kMinToken = 8;
 constexpr std::string_view kTokenMark = "[token]";
@@ -109,11 +110,18 @@ Error ApiError(const HttpResponse& response, std::string_view action, const Secr
   }
   if (const std::string_view id = response.Header("X-Pulumi-Request-ID");
       status >= 500 && !id.empty()) {
-    message += " (request id " + WithoutToken(LimitText(id, kMaxRequestId), token) + ")";
+    message.append(kRequestIdBegin) += WithoutToken(LimitText(id, kMaxRequestId), token) + ")";
   }
   Error error{CodeOf(status), std::move(message), {}};
   if (status == 429 || status == 503) error.retry_after = RetryAfter(response, now);
   return error;
+}
+
+std::string WithoutRequestId(std::string message) {
+  const std::size_t begin = message.find(kRequestIdBegin);
+  if (begin == std::string::npos) return message;
+  const std::size_t end = message.find(')', begin);
+  return message.erase(begin, end == std::string::npos ? end : end + 1 - begin);
 }
 
 }  // namespace escagent::esc

@@ -23,4 +23,8 @@ namespace escagent::esc {
 Error ApiError(const HttpResponse& response, std::string_view action, const Secret& token,
                std::chrono::system_clock::time_point now);
 
+// The message of an ApiError without the request's id, which differs each time: for texts that are
+// compared, or written only when they change.
+std::string WithoutRequestId(std::string message);
+
 }  // namespace escagent::esc

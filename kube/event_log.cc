@@ -22,8 +22,10 @@ EventLog::Key EventLog::KeyOf(const Occurrence& occurrence) {
 
 void EventLog::Add(Occurrence occurrence, Clock::TimePoint now, Clock::WallTime wall) {
   Forget(now);
-  Entry& entry = entries_[KeyOf(occurrence)];
-  if (entry.count == 0 || (now - entry.seen > kSameEvent && !entry.waiting)) {
+  const auto it = entries_.try_emplace(KeyOf(occurrence)).first;
+  Entry& entry = it->second;
+  const bool waits = entry.wait != 0;
+  if (entry.count == 0 || (now - entry.seen > kSameEvent && !waits)) {
     entry = Entry{};
     entry.what = std::move(occurrence);
     entry.first = wall;
@@ -32,52 +34,54 @@ void EventLog::Add(Occurrence occurrence, Clock::TimePoint now, Clock::WallTime 
   ++entry.count;
   entry.seen = now;
   entry.last = wall;
-  if (std::exchange(entry.waiting, true)) return;
-  entry.id = ++last_id_;
+  if (waits) return;
   entry.retried = false;
-  if (++waiting_ > kMaxWaiting) DropOldest();
+  Wait(it);
 }
+
+void EventLog::Wait(Entries::iterator entry) {
+  entry->second.wait = ++last_wait_;
+  waiting_.emplace(last_wait_, entry);
+  if (waiting_.size() > kMaxWaiting) EndWait(waiting_.begin()->second->second);
+}
+
+void EventLog::EndWait(Entry& entry) { waiting_.erase(std::exchange(entry.wait, 0)); }
 
 std::optional<EventLog::Write> EventLog::Next(Clock::TimePoint now) {
-  while (true) {
-    Entry* next = nullptr;
-    const Key* key = nullptr;
-    for (auto& [candidate_key, entry] : entries_) {
-      if (!entry.waiting || entry.due > now || (next != nullptr && entry.id > next->id)) continue;
-      next = &entry;
-      key = &candidate_key;
+  for (auto it = waiting_.begin(); it != waiting_.end();) {
+    const auto& [key, entry] = *it->second;
+    if (entry.due > now) {
+      ++it;
+      continue;
     }
-    if (next == nullptr) return std::nullopt;
-    next->waiting = false;
-    next->due = now + kWriteInterval;
-    --waiting_;
+    Entry& next = it->second->second;
+    ++it;
+    EndWait(next);
+    next.due = now + kWriteInterval;
     // Without a token this round is left out; the count goes on.
-    if (!MayWrite(std::get<0>(*key), now)) continue;
-    return Write{next->id, next->what, next->name, next->count, next->first, next->last};
+    if (!MayWrite(std::get<0>(key), now)) continue;
+    return Write{next.what, next.name, next.count, next.first, next.last};
   }
-}
-
-EventLog::Entry* EventLog::Find(const Write& write) {
-  const auto it = entries_.find(KeyOf(write.what));
-  return it == entries_.end() ? nullptr : &it->second;
+  return std::nullopt;
 }
 
 void EventLog::Written(const Write& write, std::string name) {
-  if (Entry* entry = Find(write)) entry->name = std::move(name);
+  const auto it = entries_.find(KeyOf(write.what));
+  if (it != entries_.end()) it->second.name = std::move(name);
 }
 
 void EventLog::Failed(const Write& write, Clock::TimePoint now) {
-  Entry* entry = Find(write);
-  if (entry == nullptr || entry->waiting || std::exchange(entry->retried, true)) return;
-  entry->waiting = true;
-  entry->due = now + kWriteInterval;
-  if (++waiting_ > kMaxWaiting) DropOldest();
+  const auto it = entries_.find(KeyOf(write.what));
+  if (it == entries_.end() || it->second.wait != 0) return;
+  if (std::exchange(it->second.retried, true)) return;
+  it->second.due = now + kWriteInterval;
+  Wait(it);
 }
 
 std::optional<Clock::TimePoint> EventLog::NextDue() const {
   std::optional<Clock::TimePoint> due;
-  for (const auto& [key, entry] : entries_) {
-    if (entry.waiting && (!due || entry.due < *due)) due = entry.due;
+  for (const auto& [wait, it] : waiting_) {
+    if (!due || it->second.due < *due) due = it->second.due;
   }
   return due;
 }
@@ -99,12 +103,12 @@ bool EventLog::MayWrite(const std::string& object, Clock::TimePoint now) {
 void EventLog::Forget(Clock::TimePoint now) {
   if (entries_.size() >= kMaxRemembered) {
     std::erase_if(entries_, [&](const auto& item) {
-      return !item.second.waiting && now - item.second.seen > kSameEvent;
+      return item.second.wait == 0 && now - item.second.seen > kSameEvent;
     });
   }
   if (entries_.size() >= kMaxRemembered) {
     // All of them recent: begin anew, rather than grow.
-    std::erase_if(entries_, [](const auto& item) { return !item.second.waiting; });
+    std::erase_if(entries_, [](const auto& item) { return item.second.wait == 0; });
   }
   if (buckets_.size() >= kMaxRemembered) {
     std::erase_if(buckets_, [&](const auto& item) {
@@ -112,14 +116,6 @@ void EventLog::Forget(Clock::TimePoint now) {
       return item.second.tokens + passed / kRefill >= kBurst;
     });
   }
-}
-
-void EventLog::DropOldest() {
-  const auto oldest = std::ranges::min_element(entries_, {}, [](const auto& item) {
-    return item.second.waiting ? item.second.id : UINT64_MAX;
-  });
-  oldest->second.waiting = false;
-  --waiting_;
 }
 
 }  // namespace escagent::kube

@@ -32,7 +32,6 @@ class EventLog {
   };
   // What is to be written.
   struct Write {
-    std::uint64_t id = 0;
     Occurrence what;
     std::string name;  // of the Event that exists; empty: make one
     std::int64_t count = 0;
@@ -51,6 +50,8 @@ class EventLog {
 
   // When Next has something again; nothing while nothing waits.
   std::optional<Clock::TimePoint> NextDue() const;
+  // How many events are kept to be counted further.
+  std::size_t Size() const { return entries_.size(); }
 
  private:
   // Object, type, reason, message.
@@ -63,8 +64,7 @@ class EventLog {
     Clock::WallTime first{};
     Clock::WallTime last{};
     Clock::TimePoint seen{};
-    std::uint64_t id = 0;  // in the order of the latest wait
-    bool waiting = false;
+    std::uint64_t wait = 0;  // its place in waiting_; 0: does not wait
     bool retried = false;
     Clock::TimePoint due{};
   };
@@ -74,16 +74,18 @@ class EventLog {
     Clock::TimePoint at{};
   };
 
+  using Entries = std::map<Key, Entry>;
+
   static Key KeyOf(const Occurrence& occurrence);
-  Entry* Find(const Write& write);
   bool MayWrite(const std::string& object, Clock::TimePoint now);
   void Forget(Clock::TimePoint now);
-  void DropOldest();
+  void Wait(Entries::iterator entry);
+  void EndWait(Entry& entry);
 
-  std::uint64_t last_id_ = 0;
-  std::size_t waiting_ = 0;
-  std::map<Key, Entry> entries_;
-  std::map<std::string, Bucket> buckets_;  // by object
+  std::uint64_t last_wait_ = 0;
+  Entries entries_;
+  std::map<std::uint64_t, Entries::iterator> waiting_;  // the oldest first
+  std::map<std::string, Bucket> buckets_;               // by object
 };
 
 }  // namespace escagent::kube

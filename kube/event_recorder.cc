@@ -1,9 +1,11 @@
 #include "kube/event_recorder.h"
 
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <optional>
 #include <stop_token>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -21,15 +23,16 @@ namespace {
 // What events.k8s.io/v1 allows in a note, and the name of an object.
 constexpr std::size_t kMaxMessage = 1024;
 constexpr std::size_t kMaxName = 253;
+constexpr std::string_view kCut = "...";  // what PlainText adds to a text that it cuts
 constexpr std::chrono::hours kLongestSleep{1};
 
 // "<object>.<time in hex>", as client-go names Events.
-std::string NameOf(const EventLog::Write& write) {
+std::string NameOf(const EventLog::Write& write, std::uint64_t serial) {
   char suffix[32];
-  // With the id: unique within this process even when the clock stands still.
+  // With the serial number: unique within this process even when the clock stands still.
   const auto nanoseconds = std::chrono::nanoseconds(write.last.time_since_epoch()).count();
   const int size = std::snprintf(suffix, sizeof(suffix), ".%llx",
-                                 static_cast<unsigned long long>(nanoseconds) + write.id);
+                                 static_cast<unsigned long long>(nanoseconds) + serial);
   std::string name =
       write.what.object.key.name.substr(0, kMaxName - static_cast<std::size_t>(size));
   // Each part between dots ends with a letter or digit.
@@ -55,7 +58,8 @@ class EventRecorder::Impl {
               const std::string& message) EXCLUDES(mutex_) {
     {
       MutexLock lock(mutex_);
-      log_.Add({object, std::move(type), std::move(reason), PlainText(message, kMaxMessage)},
+      log_.Add({object, std::move(type), std::move(reason),
+                PlainText(message, kMaxMessage - kCut.size())},
                clock_.Now(), clock_.WallNow());
     }
     waker_.WakeUp();
@@ -70,7 +74,7 @@ class EventRecorder::Impl {
         MutexLock lock(mutex_);
         const Clock::TimePoint now = clock_.Now();
         write = log_.Next(now);
-        next = log_.NextDue().value_or(now + kLongestSleep);
+        if (!write) next = log_.NextDue().value_or(now + kLongestSleep);
       }
       if (write) {
         WriteOne(*write, stop);
@@ -108,7 +112,7 @@ class EventRecorder::Impl {
 
   Result<std::string> Create(const EventLog::Write& write, const CallOptions& options) {
     const ObjectReference& object = write.what.object;
-    const ObjectKey key = KeyOf(write, NameOf(write));
+    const ObjectKey key = KeyOf(write, NameOf(write, ++created_));
     nlohmann::json event = {
         {"metadata", {{"name", key.name}, {"namespace", key.namespace_name}}},
         {"involvedObject",
@@ -134,6 +138,7 @@ class EventRecorder::Impl {
   }
 
   const Options options_;
+  std::uint64_t created_ = 0;  // the thread's
   Api& api_;
   Clock& clock_;
   Waker waker_;

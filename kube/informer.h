@@ -13,9 +13,9 @@ namespace escagent::kube {
 // What to follow: the objects of one kind, in one namespace or all, that match the selectors.
 struct Selection {
   Resource resource;
-  std::string namespace_name;  // empty: all
-  std::string label_selector;
-  std::string field_selector;
+  std::string namespace_name{};  // empty: all
+  std::string label_selector{};
+  std::string field_selector{};
   bool metadata_only = false;  // PartialObjectMetadata
   // Do not list: start a watch that begins with what is there (for who may watch but not list).
   // What vanished while the watch was away is then found out by comparing with the initial events

@@ -44,6 +44,23 @@ std::string Age(const json& object, const char* key) {
   return std::to_string(std::llround(it->get<double>())) + "s";
 }
 
+std::string DescribeMirror(const json& mirror) {
+  std::string held;
+  for (const json& shard : mirror["shards"]) {
+    if (shard["ours"] == true) held += " " + Text(shard, "shard");
+  }
+  const json& objects = mirror["externalSecrets"];
+  std::string out = "mirror: shards" + (held.empty() ? " none" : held) + "; ExternalSecrets " +
+                    Text(objects, "total") + ", ready " + Text(objects, "ready") + ", failed " +
+                    Text(objects, "failed") + ", waiting " + Text(objects, "waiting") + "\n";
+  std::vector<std::vector<std::string>> failures = {{"EXTERNALSECRET", "ERROR"}};
+  for (const json& failure : objects["failures"]) {
+    failures.push_back(
+        {Text(failure, "namespace") + "/" + Text(failure, "name"), Text(failure, "error")});
+  }
+  return failures.size() > 1 ? out + "\n" + FormatTable(failures) : out;
+}
+
 std::string Describe(const json& report) {
   const json& agent = report["agent"];
   std::string out = "esc-agent " + Text(agent, "version") + " on node " + Text(agent, "node") +
@@ -66,7 +83,8 @@ std::string Describe(const json& report) {
                        Text(v, "condition")});
   }
   out += "\n" + (environments.size() > 1 ? FormatTable(environments) : "no environments\n");
-  return out + "\n" + (volumes.size() > 1 ? FormatTable(volumes) : "no volumes\n");
+  out += "\n" + (volumes.size() > 1 ? FormatTable(volumes) : "no volumes\n");
+  return report.contains("mirror") ? out + "\n" + DescribeMirror(report["mirror"]) : out;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/thread.h"
+#include "esc/api_error.h"
 
 namespace escagent::controller {
 namespace {
@@ -53,6 +54,7 @@ EnvironmentHub::View EnvironmentHub::ViewOf(const Environment& environment) {
   if (!status.last_error) return view;
   if (status.expired || view.snapshot == nullptr || IsFinal(status.last_error->code)) {
     view.error = status.last_error;
+    view.error->message = esc::WithoutRequestId(std::move(view.error->message));
   }
   return view;
 }
@@ -164,6 +166,7 @@ void EnvironmentHub::TrySubscribe(const cache::EnvironmentKey& key) {
       return;
     } else {
       environment.error = made.error();
+      environment.error->message = esc::WithoutRequestId(std::move(environment.error->message));
       const auto backoff = kFirstRetry * (1 << std::min(environment.failures++, 5));
       environment.asked_at = environment.next_try =
           now + std::min({backoff, kLongestRetry, std::max(interval, kFirstRetry)});

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/controller/kube_data.h"
 #include "agent/mirror/data_hash.h"
 #include "agent/mirror/existing_secret.h"
 #include "agent/mirror/field_manager.h"
 #include "agent/mirror/refresh.h"
 #include "agent/mirror/secret_data.h"
-#include "base/strings.h"
 
 namespace escagent::controller {
 namespace {
@@ -40,21 +40,6 @@ std::chrono::milliseconds IntervalOf(const mirror::ExternalSecretSpec& spec) {
 
 bool Creates(mirror::CreationPolicy policy) {
   return policy != mirror::CreationPolicy::kMerge && policy != mirror::CreationPolicy::kNone;
-}
-
-// The texts of a ConfigMap, or the decoded values of a Secret.
-Result<mirror::SecretData> DataOf(const kube::Object& object, bool is_secret) {
-  mirror::SecretData data;
-  const auto it = object.json().find("data");
-  if (it == object.json().end() || !it->is_object()) return data;
-  for (const auto& [key, value] : it->items()) {
-    if (!value.is_string()) continue;
-    const auto& text = value.get_ref<const std::string&>();
-    std::optional<Secret> bytes = is_secret ? DecodeBase64(text) : Secret(std::string_view(text));
-    if (!bytes) return InvalidArgument("key " + key + " of " + object.Name() + " is not base64");
-    data.emplace(key, *std::move(bytes));
-  }
-  return data;
 }
 
 }  // namespace
@@ -197,16 +182,8 @@ SyncResult ExternalSecretSync::Write(const Call& call, mirror::SecretData data) 
 Result<mirror::TemplateSources> ExternalSecretSync::ReadTemplateSources(const Call& call) {
   mirror::TemplateSources sources;
   for (const mirror::TemplateSourceRef& ref : mirror::TemplateSourcesOf(call.object.spec)) {
-    const bool is_secret = ref.kind == mirror::TemplateFrom::Kind::kSecret;
-    const Result<kube::Object> object =
-        api_.Get(is_secret ? kube::Secrets() : kube::ConfigMaps(),
-                 {call.object.namespace_name, ref.name}, call.options);
-    if (object) {
-      ESC_ASSIGN_OR_RETURN(mirror::SecretData data, DataOf(*object, is_secret));
-      sources.emplace(ref, std::move(data));
-    } else if (object.error().code != Code::kNotFound) {
-      return std::unexpected(object.error());
-    }
+    ESC_RETURN_IF_ERROR(
+        ReadTemplateSource(api_, call.object.namespace_name, ref, call.options, sources));
   }
   return sources;
 }

@@ -16,8 +16,10 @@ kube::ObjectKey TargetOf(const mirror::ExternalSecret& object) {
   return {object.namespace_name, object.target_name()};
 }
 
-// Whether a synchronisation of the two gives the same.
+// Whether a synchronisation of the two gives the same. A condition that somebody takes off is to be
+// written again.
 bool SameWish(const mirror::ExternalSecret& a, const mirror::ExternalSecret& b) {
+  if (a.status.Ready() != nullptr && b.status.Ready() == nullptr) return false;
   return a.generation == b.generation && a.labels == b.labels && a.annotations == b.annotations &&
          a.deleting == b.deleting && a.finalizers == b.finalizers;
 }

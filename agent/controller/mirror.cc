@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/controller/cluster_external_secret_controller.h"
+#include "agent/controller/push_secret_controller.h"
 #include "agent/controller/store_controller.h"
 #include "agent/controller/workload_restarter.h"
 #include "kube/event_recorder.h"
@@ -31,19 +32,23 @@ class Mirror::Impl {
              .on_marked = [this](const kube::ObjectKey& secret) { restarter_.Resume(secret); }},
             api, informers, stores, api_factory, cache, leases_, events_, clock),
         cluster_external_secrets_({.is_mine = MayWrite(), .namespaces = Namespaces()}, api,
-                                  informers, events_, clock) {
-    listener_ =
-        stores.Listen({.on_store =
-                           [this](const store::StoreId& id) {
-                             store_controller_.OnStoreChanged(id);
-                             external_secrets_.OnStoreChanged(id);
-                           },
-                       .on_namespace =
-                           [this](const std::string& name) {
-                             external_secrets_.OnNamespaceChanged(name);
-                             cluster_external_secrets_.OnNamespaceChanged();
-                           },
-                       .on_synced = [this] { cluster_external_secrets_.OnNamespaceChanged(); }});
+                                  informers, events_, clock),
+        push_secrets_(api, informers, stores, api_factory, leases_, events_, clock) {
+    listener_ = stores.Listen({.on_store =
+                                   [this](const store::StoreId& id) {
+                                     store_controller_.OnStoreChanged(id);
+                                     external_secrets_.OnStoreChanged(id);
+                                   },
+                               .on_namespace =
+                                   [this](const std::string& name) {
+                                     external_secrets_.OnNamespaceChanged(name);
+                                     cluster_external_secrets_.OnNamespaceChanged();
+                                   },
+                               .on_synced =
+                                   [this] {
+                                     cluster_external_secrets_.OnNamespaceChanged();
+                                     push_secrets_.OnStoreChanged();
+                                   }});
     leases_.Start({.on_gained = [this](int shard) { OnGained(shard); },
                    .on_lost = [this](int shard) { OnLost(shard); }});
   }
@@ -62,7 +67,9 @@ class Mirror::Impl {
   Impl& operator=(const Impl&) = delete;
 
   MirrorStatus GetStatus() const {
-    return {.shards = leases_.GetStatus(), .external_secrets = external_secrets_.GetStats()};
+    return {.shards = leases_.GetStatus(),
+            .external_secrets = external_secrets_.GetStats(),
+            .push_secrets = push_secrets_.GetStats()};
   }
 
  private:
@@ -80,12 +87,14 @@ class Mirror::Impl {
     store_controller_.OnShardGained(shard);
     external_secrets_.OnShardGained(shard);
     cluster_external_secrets_.OnShardGained();
+    push_secrets_.OnShardGained(shard);
   }
 
   void OnLost(int shard) {
     store_controller_.OnShardLost(shard);
     external_secrets_.OnShardLost(shard);
     cluster_external_secrets_.OnShardLost();
+    push_secrets_.OnShardLost(shard);
     restarter_.OnShardLost();
   }
 
@@ -96,6 +105,7 @@ class Mirror::Impl {
   StoreController store_controller_;
   ExternalSecretController external_secrets_;
   ClusterExternalSecretController cluster_external_secrets_;
+  PushSecretController push_secrets_;
   int listener_ = 0;
 };
 

@@ -6,6 +6,7 @@
 
 #include "agent/cache/environment_cache.h"
 #include "agent/controller/external_secret_controller.h"
+#include "agent/controller/push_secret_controller.h"
 #include "agent/controller/shard_leases.h"
 #include "agent/mirror/value_text.h"
 #include "agent/store/kube_store_registry.h"
@@ -19,6 +20,7 @@ namespace escagent::controller {
 struct MirrorStatus {
   std::vector<ShardStatus> shards;
   ExternalSecretController::Stats external_secrets;
+  PushSecretController::Stats push_secrets;
 };
 
 // The mirror of one agent: the controllers of external-secrets.io's objects and the shard leases

@@ -132,6 +132,13 @@ void AddMirror(Families& out, const controller::MirrorStatus& mirror) {
               static_cast<double>(stats.secret_writes));
   out.Counter("esc_agent_mirror_status_writes_total", "Status writes of ExternalSecrets.", {},
               static_cast<double>(stats.status_writes));
+  out.Gauge("esc_agent_mirror_push_secrets", "PushSecrets of this agent's shards.", {},
+            static_cast<double>(mirror.push_secrets.total));
+  out.Gauge("esc_agent_mirror_push_secrets_failed", "Those that are not ready.", {},
+            static_cast<double>(mirror.push_secrets.failed));
+  out.Counter("esc_agent_mirror_definition_updates_total",
+              "Environment definitions that PushSecrets have changed.", {},
+              static_cast<double>(mirror.push_secrets.updates));
   out.Counter("externalsecret_sync_calls_total", "Synchronisations of ExternalSecrets.", {},
               static_cast<double>(stats.syncs));
   out.Counter("externalsecret_sync_calls_error", "Synchronisations that failed.", {},

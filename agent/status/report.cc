@@ -79,7 +79,9 @@ json MirrorJson(const controller::MirrorStatus& mirror) {
             {"ready", stats.objects.ready},
             {"failed", stats.objects.failed},
             {"waiting", stats.waiting},
-            {"failures", std::move(failures)}}}};
+            {"failures", std::move(failures)}}},
+          {"pushSecrets",
+           {{"total", mirror.push_secrets.total}, {"failed", mirror.push_secrets.failed}}}};
 }
 
 std::string EscapeHtml(std::string_view text) {

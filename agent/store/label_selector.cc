@@ -38,6 +38,22 @@ bool Holds(const LabelSelector::Requirement& requirement, const Labels& labels) 
 
 }  // namespace
 
+std::string LabelSelector::ToString() const {
+  std::string out;
+  for (const Requirement& requirement : requirements) {
+    if (!out.empty()) out += ",";
+    if (requirement.op == Operator::kDoesNotExist) out += "!";
+    out += requirement.key;
+    if (requirement.op == Operator::kExists || requirement.op == Operator::kDoesNotExist) continue;
+    out += requirement.op == Operator::kIn ? " in (" : " notin (";
+    for (std::size_t i = 0; i < requirement.values.size(); ++i) {
+      out += (i == 0 ? "" : ",") + requirement.values[i];
+    }
+    out += ")";
+  }
+  return out;
+}
+
 bool LabelSelector::Matches(const Labels& labels) const {
   return std::ranges::all_of(requirements, [&labels](const Requirement& requirement) {
     return Holds(requirement, labels);

@@ -25,6 +25,9 @@ struct LabelSelector {
   std::vector<Requirement> requirements;
 
   bool Matches(const Labels& labels) const;
+  // As the API's parameter labelSelector: "app in (a,b),!old". Empty for one that selects
+  // everything.
+  std::string ToString() const;
 };
 
 // Reads matchLabels and matchExpressions.

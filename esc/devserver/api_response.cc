@@ -15,6 +15,8 @@ int StatusOf(Code code) {
       return 403;
     case Code::kNotFound:
       return 404;
+    case Code::kAborted:
+      return 409;
     default:
       return 500;
   }
@@ -36,6 +38,11 @@ void SendError(httplib::Response& response, int status, const std::string& messa
 
 void SendError(httplib::Response& response, const Error& error) {
   SendError(response, StatusOf(error.code), error.message);
+}
+
+void SetRevisionHeaders(const Revision& revision, httplib::Response& response) {
+  response.set_header("ETag", revision.etag);
+  response.set_header("Pulumi-ESC-Revision", std::to_string(revision.number));
 }
 
 }  // namespace escagent::devserver

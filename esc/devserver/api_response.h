@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "esc/devserver/definition_store.h"
 #include "esc/diagnostic.h"
 
 namespace escagent::devserver {
@@ -18,5 +19,8 @@ void SendError(httplib::Response& response, int status, const std::string& messa
                std::span<const esc::Diagnostic> diagnostics = {});
 // The same with the status that fits the code.
 void SendError(httplib::Response& response, const Error& error);
+
+// ETag and Pulumi-ESC-Revision.
+void SetRevisionHeaders(const Revision& revision, httplib::Response& response);
 
 }  // namespace escagent::devserver

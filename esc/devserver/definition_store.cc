@@ -56,8 +56,7 @@ DefinitionStore::DefinitionStore(std::string directory, const Clock& clock)
 Result<std::string> DefinitionStore::Observe(const esc::EnvironmentRef& ref) {
   ESC_RETURN_IF_ERROR(ref.Validate("read environment"));
   const std::string key = WithoutVersion(ref).ToString();
-  const fs::path path = fs::path(directory_) / ref.organization / ref.project /
-                        (ref.environment + std::string(kExtension));
+  const std::string path = PathOf(ref);
   while (true) {
     int latest = 0;
     {
@@ -65,7 +64,7 @@ Result<std::string> DefinitionStore::Observe(const esc::EnvironmentRef& ref) {
       const auto known = environments_.find(key);
       if (known != environments_.end()) latest = LatestNumber(known->second);
     }
-    auto text = ReadFile(path.string(), eval::kMaxDefinitionSize);
+    auto text = ReadFile(path, eval::kMaxDefinitionSize);
     if (!text) {
       if (text.error().code != Code::kNotFound) return std::unexpected(text.error());
       return NotFound("environment '" + key + "' not found");
@@ -78,6 +77,50 @@ Result<std::string> DefinitionStore::Observe(const esc::EnvironmentRef& ref) {
     Record(environment, *std::move(text), settled);
     return key;
   }
+}
+
+std::string DefinitionStore::PathOf(const esc::EnvironmentRef& ref) const {
+  return fs::path(directory_) / ref.organization / ref.project /
+         (ref.environment + std::string(kExtension));
+}
+
+Result<Revision> DefinitionStore::Update(const esc::EnvironmentRef& ref, const Secret& text,
+                                         std::string_view etag) {
+  const std::string key = WithoutVersion(ref).ToString();
+  {
+    MutexLock lock(mutex_);
+    while (writing_.contains(key)) written_.Wait(mutex_);
+    writing_.insert(key);
+  }
+  Result<Revision> revision = Write(ref, text, etag);
+  MutexLock lock(mutex_);
+  writing_.erase(key);
+  written_.NotifyAll();
+  return revision;
+}
+
+Result<Revision> DefinitionStore::Write(const esc::EnvironmentRef& ref, const Secret& text,
+                                        std::string_view etag) {
+  ESC_ASSIGN_OR_RETURN(const std::string key, Observe(ref));
+  {
+    MutexLock lock(mutex_);
+    const Revision& latest = environments_[key].revisions.back();
+    if (!etag.empty() && latest.etag != etag) {
+      return MakeError(Code::kAborted, "environment '" + key +
+                                           "' was changed since it was read; its revision is " +
+                                           std::to_string(latest.number));
+    }
+    if (IsLatest(environments_[key], text)) return latest;
+  }
+  ESC_RETURN_IF_ERROR(WriteFileAtomically(PathOf(ref), text.Reveal()));
+  MutexLock lock(mutex_);
+  Environment& environment = environments_[key];
+  Record(environment, text.Clone(), /*settled=*/true);
+  // Somebody may have edited the file since; what the caller wrote is the revision with its text.
+  const auto written =
+      std::ranges::find_if(environment.revisions.rbegin(), environment.revisions.rend(),
+                           [&](const Revision& revision) { return revision.text->Equals(text); });
+  return written != environment.revisions.rend() ? *written : environment.revisions.back();
 }
 
 int DefinitionStore::LatestNumber(const Environment& environment) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,11 @@ class DefinitionStore {
   // environment without a file and for other versions, INVALID_ARGUMENT for names that ESC does
   // not allow.
   Result<Revision> Get(const esc::EnvironmentRef& ref);
+  // Replaces the newest revision, on disk too. ABORTED when its ETag is not `etag`, unless that is
+  // empty. Of two that update an environment at the same time the second one sees what the first
+  // wrote. The same text again makes no revision.
+  Result<Revision> Update(const esc::EnvironmentRef& ref, const Secret& text,
+                          std::string_view etag);
   // All that are kept, the newest first.
   Result<std::vector<Revision>> History(const esc::EnvironmentRef& ref);
 
@@ -65,6 +71,8 @@ class DefinitionStore {
   // Reads the file and takes its text into the history. Gives the environment's key, which has at
   // least one revision then.
   Result<std::string> Observe(const esc::EnvironmentRef& ref);
+  Result<Revision> Write(const esc::EnvironmentRef& ref, const Secret& text, std::string_view etag);
+  std::string PathOf(const esc::EnvironmentRef& ref) const;
   static int LatestNumber(const Environment& environment);  // 0: it has none
   static bool IsLatest(const Environment& environment, const Secret& text);
   void Record(Environment& environment, Secret text, bool settled) REQUIRES(mutex_);
@@ -72,6 +80,8 @@ class DefinitionStore {
   const std::string directory_;
   const Clock& clock_;
   Mutex mutex_;
+  CondVar written_;
+  std::set<std::string> writing_ GUARDED_BY(mutex_);  // environments with an update under way
   std::map<std::string, Environment> environments_ GUARDED_BY(mutex_);
 };
 

@@ -7,6 +7,7 @@
 #include "esc/devserver/api_response.h"
 #include "esc/devserver/backend.h"
 #include "esc/devserver/handlers.h"
+#include "esc/devserver/secret_rewriter.h"
 
 namespace escagent::devserver {
 namespace {
@@ -48,11 +49,6 @@ void ListOrganization(Backend& backend, const Request& request, httplib::Respons
   SendList(backend, organization, response);
 }
 
-void SetRevisionHeaders(const Revision& revision, httplib::Response& response) {
-  response.set_header("ETag", revision.etag);
-  response.set_header("Pulumi-ESC-Revision", std::to_string(revision.number));
-}
-
 void Head(Backend& backend, const Request& request, httplib::Response& response) {
   const auto revision = backend.definitions.Get(RefOf(request));
   if (!revision) return SendError(response, revision.error());
@@ -60,13 +56,22 @@ void Head(Backend& backend, const Request& request, httplib::Response& response)
   response.status = 200;
 }
 
-// As it is on disk: plaintext secrets are not turned into ciphertext, as the service does.
-void GetDefinition(Backend& backend, const Request& request, httplib::Response& response) {
+void SendDefinition(Backend& backend, const Request& request, SecretForm form,
+                    httplib::Response& response) {
   const auto revision = backend.definitions.Get(RefOf(request));
   if (!revision) return SendError(response, revision.error());
   SetRevisionHeaders(*revision, response);
   response.status = 200;
-  response.set_content(std::string(revision->text->Reveal()), "application/x-yaml");
+  const Secret text = RewriteSecrets(revision->text->Reveal(), form);
+  response.set_content(std::string(text.Reveal()), "application/x-yaml");
+}
+
+void GetDefinition(Backend& backend, const Request& request, httplib::Response& response) {
+  SendDefinition(backend, request, SecretForm::kEncrypted, response);
+}
+
+void GetDecrypted(Backend& backend, const Request& request, httplib::Response& response) {
+  SendDefinition(backend, request, SecretForm::kPlain, response);
 }
 
 // A number of the query, or `fallback`.
@@ -124,12 +129,12 @@ void AddEnvironmentRoutes(Router& router) {
   router.Add("GET", "/api/esc/environments/{org}", ListOrganization);
   router.Add("HEAD", "/api/esc/environments/{org}/{project}/{env}", Head);
   router.Add("GET", "/api/esc/environments/{org}/{project}/{env}", GetDefinition);
-  router.Add("GET", "/api/esc/environments/{org}/{project}/{env}/decrypt", GetDefinition);
+  router.Add("GET", "/api/esc/environments/{org}/{project}/{env}/decrypt", GetDecrypted);
   router.Add("GET", "/api/esc/environments/{org}/{project}/{env}/versions", ListRevisions);
   router.Add("GET", "/api/esc/environments/{org}/{project}/{env}/versions/{version}",
              GetDefinition);
   router.Add("GET", "/api/esc/environments/{org}/{project}/{env}/versions/{version}/decrypt",
-             GetDefinition);
+             GetDecrypted);
   router.Add("GET", "/api/esc/environments/{org}/{project}/{env}/versions/tags/{tag}",
              GetRevisionTag);
 }

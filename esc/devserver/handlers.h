@@ -2,12 +2,14 @@
 
 #include "esc/devserver/router.h"
 
-// The routes, a file for each kind of resource. Tags, webhooks, drafts, rotation and the writing
-// routes of ESC's API (reference/esc-api.md (a)) would each get a file of their own.
+// The routes, a file for each kind of resource. Tags, webhooks, drafts, rotation, creating and
+// deleting of ESC's API (reference/esc-api.md (a)) would each get a file of their own.
 namespace escagent::devserver {
 
 // environment_handlers.cc: list, HEAD, definitions, revisions.
 void AddEnvironmentRoutes(Router& router);
+// update_handlers.cc: new revisions.
+void AddUpdateRoutes(Router& router);
 // open_handlers.cc: open, sessions, properties; check and open of a text.
 void AddOpenRoutes(Router& router);
 // user_handlers.cc: who the token belongs to.

@@ -6,8 +6,8 @@
 #include "base/duration.h"
 #include "esc/devserver/api_response.h"
 #include "esc/devserver/backend.h"
+#include "esc/devserver/evaluation.h"
 #include "esc/devserver/handlers.h"
-#include "esc/devserver/store_loader.h"
 #include "esc/property_path.h"
 #include "esc/value_json.h"
 
@@ -16,21 +16,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kUserLogin = "developer";
-
 // The owner of sessions for texts that are no environment.
 std::string AnonymousOwner(const Request& request) { return request.Argument("org") + "/<yaml>"; }
-
-SessionTable::Snapshot Evaluate(Backend& backend, const std::string& organization,
-                                std::string environment, std::string_view text) {
-  StoreLoader loader(backend.definitions, organization);
-  eval::EvalOptions options;
-  options.environment = std::move(environment);
-  options.identity.user_login = kUserLogin;
-  options.identity.organization = organization;
-  options.loader = &loader;
-  return std::make_shared<const eval::EvalResult>(eval::Evaluate(text, options));
-}
 
 // How long the session shall live; an error was sent when nothing is given back.
 std::optional<std::chrono::milliseconds> DurationOf(Backend& backend, const Request& request,

@@ -53,6 +53,7 @@ class Server::Impl {
       : clock_(options.clock != nullptr ? *options.clock : system_clock_),
         backend_(options.definitions_dir, clock_) {
     AddEnvironmentRoutes(router_);
+    AddUpdateRoutes(router_);
     AddOpenRoutes(router_);
     AddUserRoutes(router_);
     AddDebugRoutes(router_);

@@ -13,10 +13,11 @@
 
 namespace escagent::devserver {
 
-// A server with the parts of Pulumi ESC's REST API (reference/esc-api.md (a)) that read
-// environments, for demonstrations, development and tests without Pulumi Cloud. The environments
-// are files: DIR/organization/project/environment.yaml, evaluated by esc/eval. An edit on disk is a
-// new revision. Strict enough in its answers for the official SDKs.
+// A server with the parts of Pulumi ESC's REST API (reference/esc-api.md (a)) that read and
+// update environments, for demonstrations, development and tests without Pulumi Cloud. The
+// environments are files: DIR/organization/project/environment.yaml, evaluated by esc/eval. An edit
+// on disk is a new revision, and an update over the API an edit on disk. Strict enough in its
+// answers for the official SDKs.
 //
 // Beside the API: /debug/requests counts the requests of each route (GET, DELETE), /debug/faults
 // makes the server misbehave (GET, POST adds, PUT replaces, DELETE; see Fault). Neither asks for a

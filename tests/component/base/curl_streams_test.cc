@@ -7,15 +7,14 @@
 
 #include <atomic>
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "base/mutex.h"
 #include "base/thread.h"
 #include "tests/component/base/loopback_server.h"
 #include "tests/component/base/raw_server.h"
+#include "tests/component/base/stream_recorder.h"
 #include "tests/component/base/test_certificate.h"
 
 namespace escagent {
@@ -26,11 +25,12 @@ using std::chrono::seconds;
 using ::testing::HasSubstr;
 using testing::LoopbackServer;
 using ::testing::Not;
+using Recorder = testing::StreamRecorder;
 using testing::RawServer;
 using testing::TestCertificate;
 using testing::WriteAll;
 
-constexpr seconds kPatience{20};
+constexpr seconds kPatience{30};
 constexpr std::string_view kChunked =
     "HTTP/1.1 200 OK\r\nX-Marked: yes\r\nTransfer-Encoding: chunked\r\n\r\n";
 
@@ -46,80 +46,6 @@ void WaitForClose(int fd) {
   while (read(fd, &c, 1) > 0) {
   }
 }
-
-// Keeps what a stream was told.
-class Recorder final : public HttpStreamHandler {
- public:
-  void OnResponse(const HttpResponse& response) override {
-    const MutexLock lock(mutex_);
-    status_ = response.status;
-    marked_ = response.Header("X-Marked");
-    changed_.NotifyAll();
-  }
-  void OnData(std::string_view bytes) override {
-    if (on_data) on_data(bytes);
-    const MutexLock lock(mutex_);
-    body_.append(bytes);
-    changed_.NotifyAll();
-  }
-  void OnEnd(Status status) override {
-    const MutexLock lock(mutex_);
-    end_ = std::move(status);
-    ended_ = true;
-    changed_.NotifyAll();
-  }
-
-  bool AwaitResponse() {
-    const MutexLock lock(mutex_);
-    return AwaitLocked([this]() NO_THREAD_SAFETY_ANALYSIS { return status_ != 0; });
-  }
-  bool AwaitBody(const std::string& text) {
-    const MutexLock lock(mutex_);
-    return AwaitLocked([&]() NO_THREAD_SAFETY_ANALYSIS { return body_ == text; });
-  }
-  // The status of the end.
-  Status AwaitEnd() {
-    const MutexLock lock(mutex_);
-    if (!AwaitLocked([this]() NO_THREAD_SAFETY_ANALYSIS { return ended_; }))
-      return Internal("no end");
-    return end_;
-  }
-  bool ended() {
-    const MutexLock lock(mutex_);
-    return ended_;
-  }
-  int status() {
-    const MutexLock lock(mutex_);
-    return status_;
-  }
-  std::string marked() {
-    const MutexLock lock(mutex_);
-    return marked_;
-  }
-  std::string body() {
-    const MutexLock lock(mutex_);
-    return body_;
-  }
-
-  std::function<void(std::string_view)> on_data;
-
- private:
-  bool AwaitLocked(const std::function<bool()>& condition) REQUIRES(mutex_) {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
-    while (!condition()) {
-      if (!changed_.WaitUntil(mutex_, deadline)) return condition();
-    }
-    return true;
-  }
-
-  Mutex mutex_;
-  CondVar changed_;
-  int status_ GUARDED_BY(mutex_) = 0;
-  std::string marked_ GUARDED_BY(mutex_);
-  std::string body_ GUARDED_BY(mutex_);
-  bool ended_ GUARDED_BY(mutex_) = false;
-  Status end_ GUARDED_BY(mutex_);
-};
 
 HttpRequest Get(const std::string& url) {
   HttpRequest request;

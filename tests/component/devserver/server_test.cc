@@ -126,7 +126,7 @@ TEST_F(ServerTest, OpensEarlierRevisions) {
 
 TEST_F(ServerTest, GivesTheDefinitionAsItIs) {
   Start();
-  const auto result = client_->Get(kEnvironment);
+  const auto result = client_->Get(std::string(kEnvironment) + "/decrypt");
   ASSERT_TRUE(result);
   EXPECT_EQ(result->status, 200);
   EXPECT_EQ(result->body, "values:\n  v: one\n  s: {fn::secret: two}\n");
@@ -250,7 +250,7 @@ TEST_F(ServerTest, UnknownPathsAndMethods) {
   EXPECT_EQ(Json(path)["code"], 404);
   const auto method = client_->Delete(kEnvironment);
   EXPECT_EQ(method->status, 405);
-  EXPECT_EQ(method->get_header_value("Allow"), "HEAD, GET");
+  EXPECT_EQ(method->get_header_value("Allow"), "HEAD, GET, PATCH");
   EXPECT_EQ(client_->Get("/api/esc/environments/acme/%2e%2e/dev")->status, 400);
 }
 

@@ -13,9 +13,9 @@
 namespace escagent::edit {
 namespace {
 
-using testing::AllOf;
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 struct SetCase {
   const char* name;

@@ -246,10 +246,27 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"backend misspelt",
                  With({{"backen", "tmpfs"}}),
                  {"\"backen\"", "did you mean \"backend\"?"}},
-        BadInput{"mirrorTo", With({{"mirrorTo", "secret"}}), {"mirrorTo:", "not supported"}},
+        BadInput{"mirrorTo empty", With({{"mirrorTo", ""}}), {"mirrorTo:", "lower-case"}},
+        BadInput{"mirrorTo in capitals", With({{"mirrorTo", "App"}}), {"mirrorTo:", "App"}},
+        BadInput{"mirrorTo with a folder", With({{"mirrorTo", "a/b"}}), {"mirrorTo:", "a/b"}},
+        BadInput{"mirrorTo with an empty part", With({{"mirrorTo", "a..b"}}), {"mirrorTo:"}},
+        BadInput{"mirrorTo with a dash at an end", With({{"mirrorTo", "a.-b"}}), {"mirrorTo:"}},
+        BadInput{"mirrorTo too long",
+                 With({{"mirrorTo", std::string(254, 'a')}}),
+                 {"mirrorTo:", "at most 253"}},
         BadInput{
             "environment", With({{"environment", "a/b/c"}}), {"environment:", "not supported"}},
         BadInput{"auth", With({{"auth", "pod"}}), {"auth:", "not supported"}}));
+
+TEST(VolumeAttributesTest, MirrorToIsTheNameOfASecret) {
+  for (const std::string& name :
+       {std::string("app"), std::string("0.app-env.v1"), std::string(253, 'a')}) {
+    const auto attributes = ParseVolumeAttributes(With({{"mirrorTo", name}}), "");
+    ASSERT_TRUE(attributes) << attributes.error().message;
+    EXPECT_EQ(attributes->mirror_to, name);
+  }
+  EXPECT_EQ(ParseVolumeAttributes(With({}), "")->mirror_to, "");
+}
 
 TEST(VolumeAttributesTest, ListsAllErrorsAtOnce) {
   const auto attributes = ParseVolumeAttributes(
@@ -271,7 +288,7 @@ TEST(VolumeAttributesTest, WrongFsGroupIsNamed) {
 TEST(VolumeAttributesTest, ATokenInTheWrongAttributeIsNotRepeated) {
   const std::string token = "pul-canary0123456789012345678901234567890123";
   for (const std::string name : {"mode", "uid", "gid", "format", "optional", "cache", "backend",
-                                 "refreshInterval", "auth", "token", "items"}) {
+                                 "refreshInterval", "auth", "token", "items", "mirrorTo"}) {
     const auto attributes = ParseVolumeAttributes(With({{name, token}}), "");
     ASSERT_FALSE(attributes) << name;
     EXPECT_THAT(attributes.error().message, Not(HasSubstr("canary"))) << name;

@@ -47,6 +47,10 @@ TEST_F(VolumeConditionTest, EachFindingSaysSinceWhenAndWhy) {
   EXPECT_THAT(Describe().message, HasSubstr("last good ones"));
   EXPECT_THAT(Describe().message, HasSubstr("since 2026-01-01T00:00:00Z"));
 
+  health_.mirror = failure;
+  EXPECT_THAT(Describe().message, HasSubstr("; the Secret cannot be kept up since 2026-"));
+  health_.mirror.reset();
+
   health_.render.reset();
   health_.source = failure;
   EXPECT_THAT(Describe().message, HasSubstr("store"));

@@ -1,0 +1,29 @@
+#include "esc/devserver/evaluation.h"
+
+#include <memory>
+#include <utility>
+
+#include "esc/devserver/secret_codec.h"
+#include "esc/devserver/store_loader.h"
+
+namespace escagent::devserver {
+namespace {
+
+constexpr const char* kUserLogin = "developer";
+
+}  // namespace
+
+SessionTable::Snapshot Evaluate(Backend& backend, const std::string& organization,
+                                std::string environment, std::string_view text) {
+  StoreLoader loader(backend.definitions, organization);
+  SecretCodec codec;
+  eval::EvalOptions options;
+  options.environment = std::move(environment);
+  options.identity.user_login = kUserLogin;
+  options.identity.organization = organization;
+  options.loader = &loader;
+  options.decrypter = &codec;
+  return std::make_shared<const eval::EvalResult>(eval::Evaluate(text, options));
+}
+
+}  // namespace escagent::devserver

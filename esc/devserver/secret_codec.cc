@@ -1,0 +1,145 @@
+#include "esc/devserver/secret_codec.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/sha.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/strings.h"
+
+namespace escagent::devserver {
+namespace {
+
+constexpr std::string_view kMagic = "escx";
+constexpr std::uint32_t kVersion = 1;
+constexpr std::size_t kNumberSize = 4;
+constexpr std::size_t kNonceSize = 12;
+constexpr std::size_t kTagSize = 16;
+
+using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
+using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)>;
+
+const unsigned char* Bytes(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+std::string_view Text(const unsigned char* bytes, std::size_t size) {
+  return {reinterpret_cast<const char*>(bytes), size};
+}
+
+const Digest& Key() {
+  static const Digest kKey = [] {
+    constexpr std::string_view kPhrase = "esc-agent dev-server: no protection";
+    Digest digest;
+    SHA256(Bytes(kPhrase), kPhrase.size(), digest.data());
+    return digest;
+  }();
+  return kKey;
+}
+
+// A nonce may serve one plaintext only; this one is made of it.
+Digest NonceOf(std::string_view plaintext) {
+  Digest digest;
+  HMAC(EVP_sha256(), Key().data(), static_cast<int>(Key().size()), Bytes(plaintext),
+       plaintext.size(), digest.data(), nullptr);
+  return digest;
+}
+
+std::uint32_t Crc32(std::string_view bytes) {
+  constexpr std::uint32_t kPolynomial = 0xEDB88320U;  // IEEE 802.3, bits reversed
+  std::uint32_t crc = ~0U;
+  for (const char c : bytes) {
+    crc ^= static_cast<unsigned char>(c);
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1U) ^ ((crc & 1U) != 0 ? kPolynomial : 0U);
+  }
+  return ~crc;
+}
+
+std::string BigEndian(std::uint32_t number) {
+  std::string bytes;
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    bytes += static_cast<char>((number >> static_cast<unsigned>(shift)) & 0xFFU);
+  }
+  return bytes;
+}
+
+// AES-256-GCM over `in`; the tag is written or checked. Nothing when the tag is wrong.
+std::optional<Secret> Cipher(bool encrypt, std::string_view nonce, std::string_view in,
+                             std::array<unsigned char, kTagSize>& tag) {
+  const CipherContext context(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
+  std::string out(in.size() + kTagSize, '\0');
+  auto* const bytes = reinterpret_cast<unsigned char*>(out.data());
+  int size = 0;
+  int rest = 0;
+  bool good =
+      context != nullptr &&
+      EVP_CipherInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, Key().data(), Bytes(nonce),
+                        encrypt ? 1 : 0) == 1 &&
+      EVP_CipherUpdate(context.get(), bytes, &size, Bytes(in), static_cast<int>(in.size())) == 1;
+  if (good && !encrypt) {
+    good = EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, kTagSize, tag.data()) == 1;
+  }
+  good = good && EVP_CipherFinal_ex(context.get(), bytes + size, &rest) == 1;
+  if (good && encrypt) {
+    good = EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, kTagSize, tag.data()) == 1;
+  }
+  std::optional<Secret> result;
+  if (good) result = Secret(std::string_view(out).substr(0, in.size()));
+  WipeString(out);
+  return result;
+}
+
+std::unexpected<Error> NotOurs() {
+  return InvalidArgument(
+      "the ciphertext was not made by this server; write the secret in plaintext");
+}
+
+}  // namespace
+
+Result<Secret> SecretCodec::Encrypt(std::string_view plaintext) const {
+  const Digest digest = NonceOf(plaintext);
+  const std::string_view nonce = Text(digest.data(), kNonceSize);
+  std::array<unsigned char, kTagSize> tag = {};
+  const std::optional<Secret> sealed = Cipher(/*encrypt=*/true, nonce, plaintext, tag);
+  if (!sealed) return Internal("encrypt secret: OpenSSL failed");
+  SecretBuilder envelope;
+  envelope.Append(kMagic);
+  envelope.Append(BigEndian(kVersion));
+  envelope.Append(nonce);
+  envelope.Append(*sealed);
+  envelope.Append(Text(tag.data(), tag.size()));
+  envelope.Append(BigEndian(Crc32(envelope.Reveal())));
+  SecretBuilder text;
+  EncodeBase64(envelope.Reveal(), text);
+  return text.Finish();
+}
+
+Result<Secret> SecretCodec::Decrypt(std::string_view ciphertext) {
+  const std::optional<Secret> envelope = DecodeBase64(ciphertext);
+  constexpr std::size_t kHead = kMagic.size() + kNumberSize;
+  if (!envelope || envelope->Size() < kHead + kNonceSize + kTagSize + kNumberSize) {
+    return NotOurs();
+  }
+  std::string_view bytes = envelope->Reveal();
+  const std::string_view checksum = bytes.substr(bytes.size() - kNumberSize);
+  bytes.remove_suffix(kNumberSize);
+  if (!bytes.starts_with(std::string(kMagic) + BigEndian(kVersion)) ||
+      checksum != BigEndian(Crc32(bytes))) {
+    return NotOurs();
+  }
+  std::array<unsigned char, kTagSize> tag = {};
+  bytes.copy(reinterpret_cast<char*>(tag.data()), kTagSize, bytes.size() - kTagSize);
+  bytes.remove_suffix(kTagSize);
+  std::optional<Secret> plaintext = Cipher(/*encrypt=*/false, bytes.substr(kHead, kNonceSize),
+                                           bytes.substr(kHead + kNonceSize), tag);
+  if (!plaintext) return NotOurs();
+  return *std::move(plaintext);
+}
+
+}  // namespace escagent::devserver
