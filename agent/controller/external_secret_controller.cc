@@ -73,11 +73,12 @@ ExternalSecretController::ExternalSecretController(
              [this](const Key& key, Lane lane, const std::stop_token& stop) {
                Work(key, lane, stop);
              }),
-      watch_(informers,
-             [this](const Key& secret, const std::string& version, const std::string& created_by) {
-               OnSecret(secret, version, created_by);
-             },
-             options_.on_marked),
+      watch_(
+          informers,
+          [this](const Key& secret, const std::string& version, const std::string& created_by) {
+            OnSecret(secret, version, created_by);
+          },
+          options_.on_marked),
       hub_(cache, clock, [this](const std::vector<Key>& users) { Want(users, Lane::kNormal); }),
       sync_({.compat = options_.compat,
              .may_write = [this](const std::string& name) { return leases_.HoldsNamespace(name); },

@@ -37,9 +37,7 @@ ClusterExternalSecret ParseCluster(const nlohmann::json& object) {
   EXPECT_TRUE(parsed) << (parsed ? "" : parsed.error().message);
   return std::move(parsed).value_or(ClusterExternalSecret());
 }
-ClusterExternalSecret ParseCluster(std::string_view spec) {
-  return ParseCluster(ClusterJson(spec));
-}
+ClusterExternalSecret ParseSpec(std::string_view spec) { return ParseCluster(ClusterJson(spec)); }
 
 // What the API server makes of a POST.
 kube::Object Stored(const ClusterExternalSecret& wanted) {
@@ -68,12 +66,12 @@ TEST(ClusterExternalSecret, ReadsItsFields) {
   EXPECT_THAT(object.status.provisioned_namespaces, ElementsAre("a", "b"));
   EXPECT_THAT(object.status.failed_namespaces, ElementsAre(NamespaceFailure{"c", "r"}));
   EXPECT_THAT(object.spec_problems, IsEmpty());
-  EXPECT_EQ(ParseCluster(kSpec).external_secret_name, "shared");
+  EXPECT_EQ(ParseSpec(kSpec).external_secret_name, "shared");
   EXPECT_FALSE(ParseClusterExternalSecret(ObjectJson("{}")));
 }
 
 TEST(ClusterExternalSecret, SelectsByNameAndByAnySelector) {
-  const ClusterExternalSecret object = ParseCluster(R"({
+  const ClusterExternalSecret object = ParseSpec(R"({
       "externalSecretSpec": {}, "namespaces": ["named"],
       "namespaceSelector": {"matchLabels": {"old": "1"}},
       "namespaceSelectors": [
@@ -84,14 +82,14 @@ TEST(ClusterExternalSecret, SelectsByNameAndByAnySelector) {
   EXPECT_TRUE(object.Selects("x", {{"kind", "web"}}));
   EXPECT_TRUE(object.Selects("x", {{"tier", "b"}}));
   EXPECT_FALSE(object.Selects("x", {{"kind", "job"}, {"tier", "c"}, {"old", "2"}}));
-  EXPECT_FALSE(ParseCluster(R"({"externalSecretSpec": {}})").Selects("x", {})) << "none is given";
+  EXPECT_FALSE(ParseSpec(R"({"externalSecretSpec": {}})").Selects("x", {})) << "none is given";
   EXPECT_TRUE(
-      ParseCluster(R"({"externalSecretSpec": {}, "namespaceSelectors": [{}]})").Selects("x", {}))
+      ParseSpec(R"({"externalSecretSpec": {}, "namespaceSelectors": [{}]})").Selects("x", {}))
       << "an empty one selects all";
 }
 
 TEST(ClusterExternalSecret, WantsWhatItSaysAndNothingElse) {
-  const ClusterExternalSecret wanted = ParseCluster(kSpec);
+  const ClusterExternalSecret wanted = ParseSpec(kSpec);
   const kube::Object stored = Stored(wanted);
   const nlohmann::json& json = stored.json();
   EXPECT_EQ(json["metadata"]["name"], "shared");
@@ -107,7 +105,7 @@ TEST(ClusterExternalSecret, WantsWhatItSaysAndNothingElse) {
 }
 
 TEST(ClusterExternalSecret, RepairsWhatSomebodyEdited) {
-  const ClusterExternalSecret wanted = ParseCluster(kSpec);
+  const ClusterExternalSecret wanted = ParseSpec(kSpec);
   const auto repaired = [&](const char* pointer, const nlohmann::json& value) {
     kube::Object edited = Stored(wanted);
     edited.json()[nlohmann::json::json_pointer(pointer)] = value;
@@ -124,7 +122,7 @@ TEST(ClusterExternalSecret, RepairsWhatSomebodyEdited) {
 }
 
 TEST(ClusterExternalSecret, KeepsFinalizersAndOtherOwners) {
-  const ClusterExternalSecret wanted = ParseCluster(kSpec);
+  const ClusterExternalSecret wanted = ParseSpec(kSpec);
   kube::Object stored = Stored(wanted);
   nlohmann::json& metadata = stored.json()["metadata"];
   metadata["finalizers"] = nlohmann::json::array({"f"});
@@ -141,7 +139,7 @@ TEST(ClusterExternalSecret, KeepsFinalizersAndOtherOwners) {
 }
 
 TEST(ClusterExternalSecret, LeavesAnothersAlone) {
-  const ClusterExternalSecret wanted = ParseCluster(kSpec);
+  const ClusterExternalSecret wanted = ParseSpec(kSpec);
   kube::Object stored = Stored(wanted);
   nlohmann::json& owners = stored.json()["metadata"]["ownerReferences"];
   owners[0]["name"] = "another";
@@ -187,7 +185,7 @@ TEST(ClusterStatusPatch, SaysWhatHappenedOnce) {
 }
 
 TEST(ClusterStatusPatch, NamesWhatIsWrongWithTheSpec) {
-  const ClusterExternalSecret object = ParseCluster(R"({"externalSecretSpec": {},
+  const ClusterExternalSecret object = ParseSpec(R"({"externalSecretSpec": {},
       "namespaceSelectors": [{"matchExpressions": [{"key": "a", "operator": "Near"}]}]})");
   ASSERT_FALSE(object.spec_problems.empty());
   const auto patch = ClusterStatusPatch(object, {}, kNow);
