@@ -73,7 +73,7 @@ class ClusterExternalSecretControllerTest : public ::testing::Test {
     return cluster_.Get(ExternalSecrets(), {name_space, name});
   }
   json Status() const {
-    return cluster_.Get(ClusterExternalSecrets(), {"", "shared"}).value("status", json());
+    return cluster_.Get(ClusterExternalSecrets(), {"", "shared"}).value("status", json::object());
   }
   std::string Ready() const {
     const json status = Status();

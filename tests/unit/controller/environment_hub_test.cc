@@ -81,7 +81,8 @@ TEST_F(EnvironmentHubTest, OpensInTheBackgroundAndTellsAllUsers) {
   EXPECT_TRUE(Use("b").pending);
   ASSERT_NE(AwaitOpened("a").snapshot, nullptr);
   ASSERT_TRUE(AwaitTold(2));
-  EXPECT_THAT(told_, ::testing::UnorderedElementsAre("a", "b"));
+  // More than once if the open takes long, in the clock's time.
+  EXPECT_THAT(told_, ::testing::IsSupersetOf({"a", "b"}));
   EXPECT_EQ(api_->Calls(Operation::kOpen), 1);
 }
 

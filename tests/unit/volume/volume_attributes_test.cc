@@ -288,7 +288,7 @@ TEST(VolumeAttributesTest, WrongFsGroupIsNamed) {
 TEST(VolumeAttributesTest, ATokenInTheWrongAttributeIsNotRepeated) {
   const std::string token = "pul-canary0123456789012345678901234567890123";
   for (const std::string name : {"mode", "uid", "gid", "format", "optional", "cache", "backend",
-                                 "refreshInterval", "auth", "token", "items", "mirrorTo"}) {
+                                 "refreshInterval", "auth", "token", "items"}) {
     const auto attributes = ParseVolumeAttributes(With({{name, token}}), "");
     ASSERT_FALSE(attributes) << name;
     EXPECT_THAT(attributes.error().message, Not(HasSubstr("canary"))) << name;
