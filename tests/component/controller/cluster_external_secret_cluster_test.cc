@@ -38,7 +38,7 @@ class ClusterExternalSecretClusterTest : public ClusterTestBase {
   void SetUp() override {
     ClusterTestBase::SetUp();
     if (IsSkipped() || HasFatalFailure()) return;
-    const Status applied = cluster_->Apply(ESC_AGENT_SOURCE_DIR "/manifests/crds");
+    const escagent::Status applied = cluster_->Apply(ESC_AGENT_SOURCE_DIR "/manifests/crds");
     ASSERT_TRUE(applied) << applied.error().message;
     PutNamespace("web-1", "web");
     PutNamespace("web-2", "web");
@@ -67,7 +67,7 @@ class ClusterExternalSecretClusterTest : public ClusterTestBase {
   }
 
   void Apply(const std::string& yaml) {
-    const Status applied = cluster_->ApplyText(yaml);
+    const escagent::Status applied = cluster_->ApplyText(yaml);
     ASSERT_TRUE(applied) << applied.error().message;
   }
   void PutNamespace(const std::string& name, const std::string& kind) {
@@ -170,14 +170,14 @@ TEST_P(ClusterExternalSecretClusterTest, ANewAgentWritesNothing) {
   Apply(kShared);
   ASSERT_TRUE(AwaitProvisioned({"jobs", "web-1", "web-2"})) << Status();
   const auto versions = [&] {
-    std::vector<std::string> versions;
+    std::vector<std::string> found;
     for (const char* name : {"jobs", "web-1", "web-2"}) {
-      versions.push_back(ExternalSecretIn(name)["metadata"].value("resourceVersion", ""));
+      found.push_back(ExternalSecretIn(name)["metadata"].value("resourceVersion", ""));
     }
     const auto shared =
         cluster_->Request("GET", std::string(kGroup) + "clusterexternalsecrets/shared");
-    versions.push_back(shared.body["metadata"].value("resourceVersion", ""));
-    return versions;
+    found.push_back(shared.body["metadata"].value("resourceVersion", ""));
+    return found;
   };
   const std::vector<std::string> before = versions();
   controller_.reset();

@@ -18,7 +18,7 @@ namespace {
 using nlohmann::json;
 
 // A workload of the kind with this name.
-std::string Workload(const std::string& kind, const std::string& name, const std::string& secret) {
+std::string WorkloadYaml(const std::string& kind, const std::string& name, const std::string& secret) {
   return "apiVersion: apps/v1\nkind: " + kind + "\nmetadata: {name: " + name +
          ", namespace: esc-agent, annotations: {esc-agent.io/restart-on-change: 'true'}}\n" +
          R"(spec:
@@ -93,10 +93,10 @@ class RestartClusterTest : public ClusterTestBase {
 };
 
 TEST_P(RestartClusterTest, RestartsEveryKindOnce) {
-  Apply(Workload("Deployment", "web", "app"));
-  Apply(Workload("StatefulSet", "db", "app"));
-  Apply(Workload("DaemonSet", "node", "app"));
-  Apply(Workload("Deployment", "other", "another"));
+  Apply(WorkloadYaml("Deployment", "web", "app"));
+  Apply(WorkloadYaml("StatefulSet", "db", "app"));
+  Apply(WorkloadYaml("DaemonSet", "node", "app"));
+  Apply(WorkloadYaml("Deployment", "other", "another"));
   Change("app", "h1");
   EXPECT_TRUE(IsMarked("app"));
   restarter_->AfterChange({kNamespace, "app"});
@@ -120,7 +120,7 @@ TEST_P(RestartClusterTest, RestartsEveryKindOnce) {
 }
 
 TEST_P(RestartClusterTest, AMarkIsFoundAfterACrash) {
-  Apply(Workload("Deployment", "web", "app"));
+  Apply(WorkloadYaml("Deployment", "web", "app"));
   Change("app", "h1");
   // The agent dies before it has told the restarter; the next one finds the mark.
   restarter_.reset();
@@ -135,7 +135,7 @@ TEST_P(RestartClusterTest, AMarkIsFoundAfterACrash) {
 }
 
 TEST_P(RestartClusterTest, AConcurrentEditIsNotLost) {
-  Apply(Workload("Deployment", "web", "app"));
+  Apply(WorkloadYaml("Deployment", "web", "app"));
   if (cluster_->IsFake()) {
     cluster_->fake().faults().Add({.verb = "patch",
                                    .resource = "deployments",
@@ -144,7 +144,7 @@ TEST_P(RestartClusterTest, AConcurrentEditIsNotLost) {
                                    .times = 2});
   }
   Change("app", "h1");
-  Apply(Workload("Deployment", "web", "app") + "  replicas: 3\n");
+  Apply(WorkloadYaml("Deployment", "web", "app") + "  replicas: 3\n");
   restarter_->AfterChange({kNamespace, "app"});
   ASSERT_TRUE(Eventually([&] { return !IsMarked("app"); }));
   EXPECT_TRUE(IsRestartedFor("deployments", "web", "h1"));

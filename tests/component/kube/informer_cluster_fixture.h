@@ -51,7 +51,8 @@ class InformerCluster {
     EXPECT_TRUE(removed) << removed.error().message;
   }
   void MakeNamespace(const std::string& name) {
-    const auto made = client_.Create(Namespaces(), Object({{"metadata", {{"name", name}}}}), {});
+    const auto made =
+        client_.Create(Namespaces(), Object(nlohmann::json{{"metadata", {{"name", name}}}}), {});
     EXPECT_TRUE(made || made.error().code == Code::kAlreadyExists) << made.error().message;
   }
 

@@ -160,7 +160,7 @@ TEST_P(InformerClusterTest, EndsUnderLoad) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Clusters, InformerClusterTest, ::testing::Bool(),
-                         [](const auto& info) { return info.param ? "Real" : "Fake"; });
+                         [](const auto& test) { return test.param ? "Real" : "Fake"; });
 
 }  // namespace
 }  // namespace escagent::kube

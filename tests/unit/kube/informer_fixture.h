@@ -7,7 +7,6 @@
 #include <chrono>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -67,6 +66,7 @@ class InformerTest : public ::testing::Test {
       api.list = [this, items = std::move(items), version = std::move(version)](
                      const Resource&, const ListOptions&) -> Result<ListPage> {
         ++lists_;
+        lists_.notify_all();
         return Page(items, version);
       };
     });
@@ -75,6 +75,7 @@ class InformerTest : public ::testing::Test {
     api_.Set([&](auto& api) {
       api.list = [this, error](const Resource&, const ListOptions&) -> Result<ListPage> {
         ++lists_;
+        lists_.notify_all();
         return std::unexpected(error);
       };
     });
@@ -102,7 +103,7 @@ class InformerTest : public ::testing::Test {
   }
   // Lets the time come at which the one step that waits goes on.
   void PassDelay() {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     while (std::chrono::steady_clock::now() < deadline) {
       // A timer without anything to wait for sleeps for an hour.
       const auto until = clock_.UntilNextWakeUp();
@@ -111,15 +112,13 @@ class InformerTest : public ::testing::Test {
         clock_.Advance(*until);
         return;
       }
-      std::this_thread::yield();
+      // Looks again when something may have changed: there are only two timers.
+      clock_.AwaitSleepers(3, std::chrono::milliseconds(5));
     }
     FAIL() << "nothing waits";
   }
   void AwaitLists(int count) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (lists_ < count && std::chrono::steady_clock::now() < deadline) {
-      std::this_thread::yield();
-    }
+    for (int seen = lists_; seen < count; seen = lists_) lists_.wait(seen);
     EXPECT_EQ(lists_, count);
   }
   // So long that the watch counts as a good one, whatever it brought.
