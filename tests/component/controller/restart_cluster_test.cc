@@ -18,7 +18,8 @@ namespace {
 using nlohmann::json;
 
 // A workload of the kind with this name.
-std::string WorkloadYaml(const std::string& kind, const std::string& name, const std::string& secret) {
+std::string WorkloadYaml(const std::string& kind, const std::string& name,
+                         const std::string& secret) {
   return "apiVersion: apps/v1\nkind: " + kind + "\nmetadata: {name: " + name +
          ", namespace: esc-agent, annotations: {esc-agent.io/restart-on-change: 'true'}}\n" +
          R"(spec:
