@@ -199,8 +199,8 @@ TEST_F(UpdateTest, AgentMeetsAConflict) {
 
 // Every writer that was told 200 finds its value in the end, and each made one revision.
 TEST_F(UpdateTest, WritersDoNotLoseEachOther) {
-  constexpr int kWriters = 4;
-  constexpr int kWrites = 5;
+  constexpr int kWriters = 3;
+  constexpr int kWrites = 3;
   std::atomic<int> updates = 0;
   {
     std::vector<std::jthread> threads;
