@@ -31,8 +31,8 @@ using Namespaces = std::map<std::string, store::Labels>;
 class ClusterExternalSecretControllerTest : public ::testing::Test {
  protected:
   ClusterExternalSecretControllerTest() {
-    SetNamespaces(Namespaces{
-        {"a", {{"kind", "web"}}}, {"b", {{"kind", "web"}}}, {"c", {{"kind", "job"}}}});
+    SetNamespaces(
+        Namespaces{{"a", {{"kind", "web"}}}, {"b", {{"kind", "web"}}}, {"c", {{"kind", "job"}}}});
     Make();
     controller_->OnShardGained();
   }
