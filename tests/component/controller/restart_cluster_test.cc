@@ -137,6 +137,8 @@ TEST_P(RestartClusterTest, AMarkIsFoundAfterACrash) {
 
 TEST_P(RestartClusterTest, AConcurrentEditIsNotLost) {
   Apply(WorkloadYaml("Deployment", "web", "app"));
+  Change("app", "h1");
+  Apply(WorkloadYaml("Deployment", "web", "app") + "  replicas: 3\n");
   if (cluster_->IsFake()) {
     cluster_->fake().faults().Add({.verb = "patch",
                                    .resource = "deployments",
@@ -144,8 +146,6 @@ TEST_P(RestartClusterTest, AConcurrentEditIsNotLost) {
                                    .message = "the object has been modified",
                                    .times = 2});
   }
-  Change("app", "h1");
-  Apply(WorkloadYaml("Deployment", "web", "app") + "  replicas: 3\n");
   restarter_->AfterChange({kNamespace, "app"});
   ASSERT_TRUE(Eventually([&] { return !IsMarked("app"); }));
   EXPECT_TRUE(IsRestartedFor("deployments", "web", "h1"));
