@@ -110,11 +110,12 @@ void EventLog::Forget(Clock::TimePoint now) {
     // All of them recent: begin anew, rather than grow.
     std::erase_if(entries_, [](const auto& item) { return item.second.wait == 0; });
   }
-  if (buckets_.size() >= kMaxRemembered) {
+  if (buckets_.size() >= std::max(kMaxRemembered, many_buckets_)) {
     std::erase_if(buckets_, [&](const auto& item) {
       const std::chrono::duration<double> passed = now - item.second.at;
       return item.second.tokens + passed / kRefill >= kBurst;
     });
+    many_buckets_ = 2 * buckets_.size();
   }
 }
 

@@ -86,6 +86,7 @@ class EventLog {
   Entries entries_;
   std::map<std::uint64_t, Entries::iterator> waiting_;  // the oldest first
   std::map<std::string, Bucket> buckets_;               // by object
+  std::size_t many_buckets_ = 0;                        // when to look for full ones
 };
 
 }  // namespace escagent::kube

@@ -24,20 +24,16 @@ class InformerRecorder final : public InformerHandler {
 
   void OnUpsert(Object object, bool in_initial_list) override {
     Add("upsert " + object.Key().ToString() + " v" + object.ResourceVersion() +
-        (in_initial_list ? " initial" : ""));
-    const std::scoped_lock lock(mutex_);
-    present_[object.Key()] = object.ResourceVersion();
+            (in_initial_list ? " initial" : ""),
+        [&] { present_[object.Key()] = object.ResourceVersion(); });
   }
   void OnDelete(const ObjectKey& key) override {
-    Add("delete " + key.ToString());
-    const std::scoped_lock lock(mutex_);
-    present_.erase(key);
+    Add("delete " + key.ToString(), [&] { present_.erase(key); });
   }
   void OnSynced() override { Add("synced"); }
   void OnHealth(const Status& status) override {
-    Add("health " + std::string(status ? "OK" : CodeName(status.error().code)));
-    const std::scoped_lock lock(mutex_);
-    health_ = status;
+    Add("health " + std::string(status ? "OK" : CodeName(status.error().code)),
+        [&] { health_ = status; });
   }
 
   // Waits until the calls so far are `lines`, and returns them (for the test to compare).
@@ -75,13 +71,15 @@ class InformerRecorder final : public InformerHandler {
  private:
   static constexpr std::chrono::seconds kPatience{20};
 
-  void Add(std::string line) {
+  // `note` is called with the lock, before anybody is told.
+  void Add(std::string line, const std::function<void()>& note = [] {}) {
     EXPECT_EQ(calls_.fetch_add(1), 0) << "two calls at once";
     if (on_call) on_call(line);
     calls_.fetch_sub(1);
     {
       const std::scoped_lock lock(mutex_);
       lines_.push_back(std::move(line));
+      note();
     }
     changed_.notify_all();
   }
