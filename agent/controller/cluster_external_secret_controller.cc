@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/controller/resources.h"
+#include "agent/controller/retry_delay.h"
 #include "agent/mirror/external_secret_status.h"
 #include "base/log.h"
 
@@ -13,25 +14,11 @@ namespace {
 
 using mirror::ClusterExternalSecret;
 
-constexpr std::chrono::milliseconds kFirstRetry{1000};
-constexpr std::chrono::milliseconds kLongestRetry{30000};
 // While namespaces and ExternalSecrets are read for the first time.
 constexpr std::chrono::milliseconds kReadPause{500};
 // Between two repairs, so that another writer who changes an ExternalSecret all the time makes no
 // storm of ours.
 constexpr std::chrono::milliseconds kRepairPause{1000};
-
-kube::Priority PriorityOf(Lane lane) {
-  switch (lane) {
-    case Lane::kInteractive:
-      return kube::Priority::kInteractive;
-    case Lane::kNormal:
-      return kube::Priority::kNormal;
-    case Lane::kBackground:
-      return kube::Priority::kBackground;
-  }
-  return kube::Priority::kNormal;
-}
 
 std::string ForceSyncOf(const ClusterExternalSecret& object) {
   const auto it = object.annotations.find(mirror::kForceSyncAnnotation);
@@ -297,8 +284,7 @@ void ClusterExternalSecretController::Retry(const ClusterExternalSecret& object)
     if (it == objects_.end()) return;
     failures = ++it->second.failures;
   }
-  const auto delay = std::min(kFirstRetry * (1 << std::clamp(failures - 1, 0, 5)), kLongestRetry);
-  queue_.AddAt({"", object.name}, clock_.Now() + delay);
+  queue_.AddAt({"", object.name}, clock_.Now() + RetryDelay(failures));
 }
 
 ClusterExternalSecretController::Stats ClusterExternalSecretController::GetStats() const {

@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/controller/retry_delay.h"
 #include "base/thread.h"
 #include "esc/api_error.h"
 
 namespace escagent::controller {
 namespace {
 
-constexpr std::chrono::milliseconds kFirstRetry{1000};
-constexpr std::chrono::milliseconds kLongestRetry{30000};
 constexpr std::chrono::hours kLongestSleep{1};
 
 // Whether an error tells that the environment cannot be had, as opposed to ESC being away.
@@ -167,9 +166,9 @@ void EnvironmentHub::TrySubscribe(const cache::EnvironmentKey& key) {
     } else {
       environment.error = made.error();
       environment.error->message = esc::WithoutRequestId(std::move(environment.error->message));
-      const auto backoff = kFirstRetry * (1 << std::min(environment.failures++, 5));
       environment.asked_at = environment.next_try =
-          now + std::min({backoff, kLongestRetry, std::max(interval, kFirstRetry)});
+          now +
+          RetryDelay(++environment.failures, std::clamp(interval, kFirstRetry, kLongestRetry));
     }
   }
   Tell(key);

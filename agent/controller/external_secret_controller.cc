@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent/controller/resources.h"
+#include "agent/controller/retry_delay.h"
 #include "base/log.h"
 
 namespace escagent::controller {
@@ -13,32 +14,14 @@ using mirror::ExternalSecret;
 
 // ESO puts it on every ExternalSecret.
 constexpr char kEsoFinalizer[] = "externalsecrets.external-secrets.io/externalsecret-cleanup";
-constexpr std::chrono::milliseconds kFirstRetry{1000};
-constexpr std::chrono::milliseconds kLongestRetry{30000};
 // How often the targets of a namespace are looked at whose watch does not work.
 constexpr std::chrono::milliseconds kShortestLook{10000};
 constexpr std::chrono::milliseconds kLongestLook{300000};
 
-kube::Priority PriorityOf(Lane lane) {
-  switch (lane) {
-    case Lane::kInteractive:
-      return kube::Priority::kInteractive;
-    case Lane::kNormal:
-      return kube::Priority::kNormal;
-    case Lane::kBackground:
-      return kube::Priority::kBackground;
-  }
-  return kube::Priority::kNormal;
-}
-
 // Never later than the refresh interval.
-std::chrono::milliseconds RetryDelay(const ExternalSecret& object, int failures) {
-  std::chrono::milliseconds delay =
-      std::min(kFirstRetry * (1 << std::clamp(failures - 1, 0, 5)), kLongestRetry);
-  if (object.spec.RefreshesPeriodically()) {
-    delay = std::min(delay, std::max(object.spec.refresh_interval, kFirstRetry));
-  }
-  return delay;
+std::chrono::milliseconds RetryDelayOf(const ExternalSecret& object, int failures) {
+  if (!object.spec.RefreshesPeriodically()) return RetryDelay(failures);
+  return RetryDelay(failures, std::clamp(object.spec.refresh_interval, kFirstRetry, kLongestRetry));
 }
 
 }  // namespace
@@ -210,7 +193,7 @@ void ExternalSecretController::Conclude(const Key& key, const TrackedSecret& tra
   const int failures = table_.NoteResult(key, failed, result.target_version);
   const Clock::TimePoint now = clock_.Now();
   if (result.again_at) WantAt(key, *result.again_at);
-  if (failed) WantAt(key, now + RetryDelay(object, failures));
+  if (failed) WantAt(key, now + RetryDelayOf(object, failures));
   if (!failed && object.spec.RefreshesPeriodically() && !watch_.Works(key.namespace_name)) {
     WantAt(key, now + std::clamp(object.spec.refresh_interval, kShortestLook, kLongestLook));
   }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent/controller/resources.h"
+#include "agent/controller/retry_delay.h"
 #include "base/log.h"
 
 namespace escagent::controller {
@@ -11,13 +12,7 @@ namespace {
 
 using mirror::PushSecret;
 
-constexpr std::chrono::milliseconds kFirstRetry{1000};
-constexpr std::chrono::milliseconds kLongestRetry{30000};
 constexpr int kWorkers = 4;
-
-kube::Priority PriorityOf(Lane lane) {
-  return lane == Lane::kBackground ? kube::Priority::kBackground : kube::Priority::kNormal;
-}
 
 // Whether a push of the two gives the same.
 bool SameWish(const PushSecret& a, const PushSecret& b) {
@@ -251,8 +246,7 @@ void PushSecretController::Conclude(const Key& key, const Tracked& tracked,
   auto next = std::max(push.spec.refresh_interval, kFirstRetry);
   const bool refreshes = push.spec.refresh_interval.count() > 0;
   if (!outcome.ready) {
-    const auto backoff =
-        std::min(kFirstRetry * (1 << std::clamp(failures - 1, 0, 5)), kLongestRetry);
+    const std::chrono::milliseconds backoff = RetryDelay(failures);
     next = refreshes ? std::min(next, backoff) : backoff;
   }
   if (!WriteStatus(key, push, outcome, call)) next = kFirstRetry;

@@ -5,13 +5,12 @@
 #include <utility>
 #include <vector>
 
+#include "agent/controller/retry_delay.h"
 #include "base/log.h"
 #include "kube/object.h"
 
 namespace escagent::controller {
 namespace {
-
-constexpr std::chrono::milliseconds kFirstRetry{1000};
 
 // A cluster store has no namespace, and no SecretStore is without one.
 store::StoreId IdOf(const kube::ObjectKey& key) {
@@ -38,10 +37,6 @@ nlohmann::json ToJson(const store::StoreStatus& status) {
     conditions.push_back(std::move(written));
   }
   return {{"status", {{"capabilities", status.capabilities}, {"conditions", conditions}}}};
-}
-
-kube::Priority PriorityOf(Lane lane) {
-  return lane == Lane::kBackground ? kube::Priority::kBackground : kube::Priority::kNormal;
 }
 
 }  // namespace
@@ -177,8 +172,8 @@ void StoreController::Schedule(const Key& key, const store::StoreObject& store,
   }
   std::chrono::milliseconds delay = interval;
   if (!done) {
-    const std::chrono::milliseconds backoff = kFirstRetry * (1 << std::min(failures - 1, 5));
-    delay = std::min({interval, options_.max_backoff, std::max(backoff, verdict.retry_after)});
+    delay = std::min(
+        {interval, options_.max_backoff, std::max(RetryDelay(failures), verdict.retry_after)});
   }
   queue_.AddAt(key, clock_.Now() + delay);
 }

@@ -14,6 +14,18 @@ std::size_t IndexOf(Lane lane) { return static_cast<std::size_t>(lane); }
 
 }  // namespace
 
+kube::Priority PriorityOf(Lane lane) {
+  switch (lane) {
+    case Lane::kInteractive:
+      return kube::Priority::kInteractive;
+    case Lane::kNormal:
+      return kube::Priority::kNormal;
+    case Lane::kBackground:
+      return kube::Priority::kBackground;
+  }
+  return kube::Priority::kNormal;
+}
+
 WorkQueue::WorkQueue(Options options, Clock& clock, Work work)
     : clock_(clock), work_(std::move(work)) {
   for (int i = 0; i < options.workers; ++i) {

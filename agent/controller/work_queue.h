@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/waker.h"
+#include "kube/api.h"
 #include "kube/resource.h"
 
 namespace escagent::controller {
@@ -26,6 +27,9 @@ enum class Lane {
   kNormal,       // what it is made of changed
   kBackground,   // it was there when the agent started, or is looked at now and then
 };
+
+// The priority of calls to the API server that are made for an object of this lane.
+kube::Priority PriorityOf(Lane lane);
 
 // The keys of objects to be brought up to date, and the threads that do it. A key waits at most
 // once and is worked on by one thread at a time; one that is added while it is worked on is worked

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "agent/controller/retry_delay.h"
 #include "agent/mirror/restart_marks.h"
 #include "agent/mirror/target_secret.h"
 #include "base/log.h"
@@ -19,8 +20,7 @@ using kube::StringMember;
 // the restart is due; only the mark may be missing.
 constexpr std::chrono::milliseconds kBelieved{5000};
 constexpr std::chrono::milliseconds kBelievedForbidden{60000};
-constexpr std::chrono::milliseconds kFirstRetry{1000};
-constexpr std::chrono::milliseconds kLongestRetry{60000};
+constexpr std::chrono::milliseconds kLongestPause{60000};
 
 const nlohmann::json& AnnotationsOf(const kube::Object& object) {
   return Member(Member(object.json(), "metadata"), "annotations");
@@ -342,7 +342,7 @@ void WorkloadRestarter::Retry(const std::string& namespace_name, const Error& er
     MutexLock lock(mutex_);
     ++failures_;
     const int failures = ++pending_[namespace_name].failures;
-    delay = std::min(kFirstRetry * (1 << std::clamp(failures - 1, 0, 6)), kLongestRetry);
+    delay = RetryDelay(failures, kLongestPause);
     delay = std::max(delay, error.retry_after);
   }
   queue_.AddAt({namespace_name, ""}, clock_.Now() + delay);

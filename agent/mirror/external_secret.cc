@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/mirror/ready_condition.h"
 #include "agent/mirror/spec_parser.h"
 #include "kube/json_fields.h"
 #include "kube/rfc3339.h"
@@ -16,17 +17,7 @@ using nlohmann::json;
 
 ExternalSecretStatus ReadStatus(const json& status) {
   ExternalSecretStatus read;
-  const json& conditions = Member(status, "conditions");
-  if (conditions.is_array()) {
-    for (const json& condition : conditions) {
-      read.conditions.push_back(
-          {.type = StringMember(condition, "type"),
-           .status = StringMember(condition, "status"),
-           .reason = StringMember(condition, "reason"),
-           .message = StringMember(condition, "message"),
-           .last_transition_time = StringMember(condition, "lastTransitionTime")});
-    }
-  }
+  read.conditions = ReadConditions(status);
   // A time that cannot be read counts as none: the object is synced again and gets a good one.
   read.refresh_time = kube::ParseRfc3339(StringMember(status, "refreshTime"));
   read.synced_resource_version = StringMember(status, "syncedResourceVersion");

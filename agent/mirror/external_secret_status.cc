@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/mirror/data_hash.h"
+#include "agent/mirror/ready_condition.h"
 #include "base/duration.h"
 #include "esc/text_limit.h"
 
@@ -61,26 +62,6 @@ SyncOutcome FailedOutcome(std::string_view text, std::string_view cause) {
   return outcome;
 }
 
-json ToJson(const Condition& condition) {
-  json entry = {{"type", condition.type}, {"status", condition.status}};
-  if (!condition.reason.empty()) entry["reason"] = condition.reason;
-  if (!condition.message.empty()) entry["message"] = condition.message;
-  if (!condition.last_transition_time.empty()) {
-    entry["lastTransitionTime"] = condition.last_transition_time;
-  }
-  return entry;
-}
-
-// A merge patch replaces lists as a whole, so all conditions are in it.
-json ConditionsWith(const ExternalSecretStatus& status, const Condition& ready) {
-  json list = json::array();
-  for (const Condition& condition : status.conditions) {
-    if (condition.type != kReadyCondition) list.push_back(ToJson(condition));
-  }
-  list.push_back(ToJson(ready));
-  return list;
-}
-
 }  // namespace
 
 SyncOutcome Synced(const ExternalSecret& object, bool data_changed) {
@@ -136,20 +117,10 @@ EmptyData OnEmptyData(const ExternalSecretSpec& spec, const SecretData& data) {
 std::optional<json> StatusPatch(const ExternalSecret& object, const SyncOutcome& outcome,
                                 std::chrono::system_clock::time_point now) {
   const ExternalSecretStatus& status = object.status;
-  Condition ready{.type = kReadyCondition,
-                  .status = outcome.ready ? "True" : "False",
-                  .reason = outcome.reason,
-                  .message = outcome.message,
-                  .last_transition_time = FormatTime(now)};
-  const Condition* before = status.Ready();
-  if (before != nullptr && before->status == ready.status &&
-      !before->last_transition_time.empty()) {
-    ready.last_transition_time = before->last_transition_time;
-  }
   json patch = json::object();
-  if (before == nullptr || before->status != ready.status || before->reason != ready.reason ||
-      before->message != ready.message) {
-    patch["conditions"] = ConditionsWith(status, ready);
+  if (std::optional<json> conditions = ConditionsWithReady(status.conditions, outcome.ready,
+                                                           outcome.reason, outcome.message, now)) {
+    patch["conditions"] = *std::move(conditions);
   }
   if (outcome.ready) {
     if (std::string version = SyncedResourceVersion(object);
