@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "agent/controller/object_handler.h"
 #include "agent/controller/resources.h"
 #include "agent/controller/retry_delay.h"
 #include "agent/mirror/external_secret_status.h"
@@ -32,23 +33,6 @@ bool SameWish(const ClusterExternalSecret& a, const ClusterExternalSecret& b) {
 }
 
 }  // namespace
-
-class ClusterExternalSecretController::Handler final : public kube::InformerHandler {
- public:
-  explicit Handler(ClusterExternalSecretController& controller) : controller_(controller) {}
-  void OnUpsert(kube::Object object, bool in_initial_list) override {
-    controller_.OnObject(object, in_initial_list);
-  }
-  void OnDelete(const kube::ObjectKey& key) override { controller_.OnGone(key.name); }
-  void OnSynced() override {}
-  void OnHealth(const Status& status) override {
-    if (status) return;
-    LogWarning("cannot follow ClusterExternalSecrets", {{log_key::kError, status.error()}});
-  }
-
- private:
-  ClusterExternalSecretController& controller_;
-};
 
 ClusterExternalSecretController::ClusterExternalSecretController(Options options, kube::Api& api,
                                                                  kube::Informers& informers,
@@ -86,11 +70,17 @@ void ClusterExternalSecretController::OnShardGained() {
   }
   if (started) return WantAll(Lane::kBackground);
   // It tells of all there are.
-  kube::InformerHandle informer = informers_.Start({.resource = ClusterExternalSecrets(),
-                                                    .namespace_name = {},
-                                                    .label_selector = {},
-                                                    .field_selector = {}},
-                                                   std::make_shared<Handler>(*this));
+  kube::InformerHandle informer = informers_.Start(
+      {.resource = ClusterExternalSecrets(),
+       .namespace_name = {},
+       .label_selector = {},
+       .field_selector = {}},
+      std::make_shared<ObjectHandler>(
+          "ClusterExternalSecrets",
+          ObjectHandler::Callbacks{
+              .on_object = [this](const kube::Object& object,
+                                  bool in_initial_list) { OnObject(object, in_initial_list); },
+              .on_gone = [this](const kube::ObjectKey& key) { OnGone(key.name); }}));
   MutexLock lock(mutex_);
   informer_ = std::move(informer);
 }

@@ -67,7 +67,6 @@ class ClusterExternalSecretController {
   Stats GetStats() const EXCLUDES(mutex_);
 
  private:
-  class Handler;
   using Object = std::shared_ptr<const mirror::ClusterExternalSecret>;
   struct Tracked {
     Object object;

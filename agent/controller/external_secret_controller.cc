@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/controller/object_handler.h"
 #include "agent/controller/resources.h"
 #include "agent/controller/retry_delay.h"
 #include "base/log.h"
@@ -25,22 +26,6 @@ std::chrono::milliseconds RetryDelayOf(const ExternalSecret& object, int failure
 }
 
 }  // namespace
-
-class ExternalSecretController::Handler final : public kube::InformerHandler {
- public:
-  explicit Handler(ExternalSecretController& controller) : controller_(controller) {}
-  void OnUpsert(kube::Object object, bool in_initial_list) override {
-    controller_.OnObject(object, in_initial_list);
-  }
-  void OnDelete(const kube::ObjectKey& key) override { controller_.OnGone(key); }
-  void OnSynced() override {}
-  void OnHealth(const Status& status) override {
-    if (!status) LogWarning("cannot follow ExternalSecrets", {{log_key::kError, status.error()}});
-  }
-
- private:
-  ExternalSecretController& controller_;
-};
 
 ExternalSecretController::ExternalSecretController(
     Options options, kube::Api& api, kube::Informers& informers, store::KubeStoreRegistry& stores,
@@ -82,11 +67,17 @@ void ExternalSecretController::OnShardGained(int shard) {
   {
     MutexLock lock(mutex_);
     if (!informer_) {
-      informer_ = informers_.Start({.resource = ExternalSecrets(),
-                                    .namespace_name = {},
-                                    .label_selector = {},
-                                    .field_selector = {}},
-                                   std::make_shared<Handler>(*this));
+      informer_ = informers_.Start(
+          {.resource = ExternalSecrets(),
+           .namespace_name = {},
+           .label_selector = {},
+           .field_selector = {}},
+          std::make_shared<ObjectHandler>(
+              "ExternalSecrets",
+              ObjectHandler::Callbacks{
+                  .on_object = [this](const kube::Object& object,
+                                      bool in_initial_list) { OnObject(object, in_initial_list); },
+                  .on_gone = [this](const kube::ObjectKey& key) { OnGone(key); }}));
       return;  // which tells of all there are
     }
   }

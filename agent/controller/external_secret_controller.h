@@ -73,7 +73,6 @@ class ExternalSecretController {
   Stats GetStats() const;
 
  private:
-  class Handler;
   using Key = kube::ObjectKey;
 
   void OnObject(const kube::Object& object, bool in_initial_list);

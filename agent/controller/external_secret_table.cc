@@ -16,12 +16,11 @@ kube::ObjectKey TargetOf(const mirror::ExternalSecret& object) {
   return {object.namespace_name, object.target_name()};
 }
 
-// Whether a synchronisation of the two gives the same. A condition that somebody takes off is to be
-// written again.
-bool SameWish(const mirror::ExternalSecret& a, const mirror::ExternalSecret& b) {
-  if (a.status.Ready() != nullptr && b.status.Ready() == nullptr) return false;
-  return a.generation == b.generation && a.labels == b.labels && a.annotations == b.annotations &&
-         a.deleting == b.deleting && a.finalizers == b.finalizers;
+// Whether a synchronisation of the second, which came after the first, gives the same. A condition
+// that somebody has taken off is to be written again.
+bool SameWish(const mirror::ExternalSecret& before, const mirror::ExternalSecret& after) {
+  const bool lost = before.status.Ready() != nullptr && after.status.Ready() == nullptr;
+  return !lost && SameButStatus(before, after);
 }
 
 template <class Map, class Index>
@@ -57,7 +56,7 @@ ExternalSecretTable::Change ExternalSecretTable::Put(Object object) {
     return Change::kNew;
   }
   const bool was_gone = std::exchange(tracked.gone, false);
-  if (!was_gone && former->uid == now.uid && SameWish(*former, now)) return Change::kNone;
+  if (!was_gone && SameWish(*former, now)) return Change::kNone;
   Unindex(key, *former);
   Index(key, now);
   if (!was_gone && former->uid == now.uid) return Change::kChanged;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/controller/object_handler.h"
 #include "agent/controller/resources.h"
 #include "agent/controller/retry_delay.h"
 #include "base/log.h"
@@ -14,34 +15,12 @@ using mirror::PushSecret;
 
 constexpr int kWorkers = 4;
 
-// Whether a push of the two gives the same.
-bool SameWish(const PushSecret& a, const PushSecret& b) {
-  return a.uid == b.uid && a.generation == b.generation && a.labels == b.labels &&
-         a.annotations == b.annotations && a.deleting == b.deleting && a.finalizers == b.finalizers;
-}
-
 bool HasFinalizer(const PushSecret& push) {
   return std::find(push.finalizers.begin(), push.finalizers.end(), mirror::kPushSecretFinalizer) !=
          push.finalizers.end();
 }
 
 }  // namespace
-
-class PushSecretController::Handler final : public kube::InformerHandler {
- public:
-  explicit Handler(PushSecretController& controller) : controller_(controller) {}
-  void OnUpsert(kube::Object object, bool in_initial_list) override {
-    controller_.OnObject(object, in_initial_list);
-  }
-  void OnDelete(const kube::ObjectKey& key) override { controller_.OnGone(key); }
-  void OnSynced() override {}
-  void OnHealth(const Status& status) override {
-    if (!status) LogWarning("cannot follow PushSecrets", {{log_key::kError, status.error()}});
-  }
-
- private:
-  PushSecretController& controller_;
-};
 
 PushSecretController::PushSecretController(kube::Api& api, kube::Informers& informers,
                                            store::KubeStoreRegistry& stores,
@@ -91,7 +70,12 @@ void PushSecretController::OnShardGained(int shard) {
   }
   kube::InformerHandle informer = informers_.Start(
       {.resource = PushSecrets(), .namespace_name = {}, .label_selector = {}, .field_selector = {}},
-      std::make_shared<Handler>(*this));
+      std::make_shared<ObjectHandler>(
+          "PushSecrets",
+          ObjectHandler::Callbacks{
+              .on_object = [this](const kube::Object& object,
+                                  bool in_initial_list) { OnObject(object, in_initial_list); },
+              .on_gone = [this](const kube::ObjectKey& key) { OnGone(key); }}));
   MutexLock lock(mutex_);
   informer_ = std::move(informer);
 }
@@ -142,7 +126,7 @@ void PushSecretController::OnObject(const kube::Object& object, bool in_initial_
     Tracked& tracked = objects_[key];
     const Object former =
         std::exchange(tracked.object, std::make_shared<const PushSecret>(*std::move(parsed)));
-    if (former != nullptr && SameWish(*former, *tracked.object)) return;
+    if (former != nullptr && SameButStatus(*former, *tracked.object)) return;
   }
   Want(key, in_initial_list ? Lane::kBackground : Lane::kInteractive);
 }

@@ -51,7 +51,6 @@ class PushSecretController {
   Stats GetStats() const EXCLUDES(mutex_);
 
  private:
-  class Handler;
   using Key = kube::ObjectKey;
   using Object = std::shared_ptr<const mirror::PushSecret>;
   struct Tracked {

@@ -140,25 +140,18 @@ std::string Listed(const std::vector<std::string>& problems) {
 
 }  // namespace
 
-bool ClusterExternalSecret::Selects(std::string_view namespace_name,
-                                    const store::Labels& labels) const {
-  return std::ranges::find(namespaces, namespace_name) != namespaces.end() ||
+bool ClusterExternalSecret::Selects(std::string_view candidate,
+                                    const store::Labels& candidate_labels) const {
+  return std::ranges::find(namespaces, candidate) != namespaces.end() ||
          std::ranges::any_of(selectors, [&](const store::LabelSelector& selector) {
-           return selector.Matches(labels);
+           return selector.Matches(candidate_labels);
          });
 }
 
 Result<ClusterExternalSecret> ParseClusterExternalSecret(const json& object) {
   ClusterExternalSecret read;
-  const json& metadata = Member(object, "metadata");
-  read.name = StringMember(metadata, "name");
-  read.uid = StringMember(metadata, "uid");
+  static_cast<ObjectMeta&>(read) = ReadObjectMeta(object);
   ESC_RETURN_IF_ERROR(CheckIdentity(object, read));
-  read.resource_version = StringMember(metadata, "resourceVersion");
-  read.generation = kube::IntegerMember(metadata, "generation");
-  read.deleting = !StringMember(metadata, "deletionTimestamp").empty();
-  read.finalizers = kube::StringsMember(metadata, "finalizers");
-  read.annotations = ReadStringMap(Member(metadata, "annotations"));
   const json& spec = Member(object, "spec");
   ReadSpec(SpecReader(spec, "spec", read.spec_problems), read);
   read.external_secret_spec = Member(spec, "externalSecretSpec");

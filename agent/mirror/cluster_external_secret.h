@@ -40,15 +40,7 @@ struct ClusterExternalSecretStatus {
 
 // A ClusterExternalSecret (reference: eso-compat.md 1.6), read once from the API server's JSON: an
 // ExternalSecret that is wanted in each of the namespaces it selects. Immutable once shared.
-struct ClusterExternalSecret {
-  std::string name;
-  std::string uid;
-  std::string resource_version;
-  std::int64_t generation = 0;
-  bool deleting = false;  // has a deletionTimestamp
-  std::vector<std::string> finalizers;
-  StringMap annotations;
-
+struct ClusterExternalSecret : ObjectMeta {
   // Of the ExternalSecrets.
   std::string external_secret_name;
   StringMap external_secret_labels;
@@ -65,7 +57,7 @@ struct ClusterExternalSecret {
   std::vector<std::string> spec_problems;
 
   // Whether the namespace, which has these labels, is one of its own: any name or selector will do.
-  bool Selects(std::string_view namespace_name, const store::Labels& labels) const;
+  bool Selects(std::string_view candidate, const store::Labels& candidate_labels) const;
 };
 
 // Reads a ClusterExternalSecret of version v1 or v1beta1. INVALID_ARGUMENT only when the object has

@@ -48,17 +48,8 @@ const Condition* ExternalSecretStatus::Ready() const {
 
 Result<ExternalSecret> ParseExternalSecret(const json& object) {
   ExternalSecret read;
-  const json& metadata = Member(object, "metadata");
-  read.namespace_name = StringMember(metadata, "namespace");
-  read.name = StringMember(metadata, "name");
-  read.uid = StringMember(metadata, "uid");
+  static_cast<ObjectMeta&>(read) = ReadObjectMeta(object);
   ESC_RETURN_IF_ERROR(CheckIdentity(object, read));
-  read.resource_version = StringMember(metadata, "resourceVersion");
-  read.generation = kube::IntegerMember(metadata, "generation");
-  read.deleting = !StringMember(metadata, "deletionTimestamp").empty();
-  read.finalizers = kube::StringsMember(metadata, "finalizers");
-  read.labels = ReadStringMap(Member(metadata, "labels"));
-  read.annotations = ReadStringMap(Member(metadata, "annotations"));
   read.spec = ParseExternalSecretSpec(Member(object, "spec"), read.namespace_name, read.name,
                                       read.spec_problems);
   read.status = ReadStatus(Member(object, "status"));

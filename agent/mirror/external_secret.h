@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "agent/mirror/external_secret_spec.h"
-#include "agent/mirror/string_map.h"
+#include "agent/mirror/object_meta.h"
 #include "base/result.h"
 
 namespace escagent::mirror {
@@ -39,16 +39,7 @@ struct ExternalSecretStatus {
 };
 
 // An ExternalSecret, read once from the API server's JSON. Move-only; immutable once shared.
-struct ExternalSecret {
-  std::string namespace_name;
-  std::string name;
-  std::string uid;
-  std::string resource_version;
-  std::int64_t generation = 0;
-  bool deleting = false;  // has a deletionTimestamp
-  std::vector<std::string> finalizers;
-  StringMap labels;
-  StringMap annotations;
+struct ExternalSecret : ObjectMeta {
   ExternalSecretSpec spec;
   ExternalSecretStatus status;
   // What is wrong with the spec, each as "<field>: <what>". With any, the object gets a False

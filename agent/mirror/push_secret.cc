@@ -144,17 +144,8 @@ Result<PushTarget> MakePushTarget(std::string remote_key, std::string property) 
 
 Result<PushSecret> ParsePushSecret(const json& object) {
   PushSecret read;
-  const json& metadata = Member(object, "metadata");
-  read.namespace_name = StringMember(metadata, "namespace");
-  read.name = StringMember(metadata, "name");
-  read.uid = StringMember(metadata, "uid");
+  static_cast<ObjectMeta&>(read) = ReadObjectMeta(object);
   ESC_RETURN_IF_ERROR(CheckIdentity(object, read));
-  read.resource_version = StringMember(metadata, "resourceVersion");
-  read.generation = kube::IntegerMember(metadata, "generation");
-  read.deleting = !StringMember(metadata, "deletionTimestamp").empty();
-  read.finalizers = kube::StringsMember(metadata, "finalizers");
-  read.labels = ReadStringMap(Member(metadata, "labels"));
-  read.annotations = ReadStringMap(Member(metadata, "annotations"));
   const json& spec = Member(object, "spec");
   read.spec = ReadSpec(SpecReader(spec, "spec", read.spec_problems), read.namespace_name);
   const json& status = Member(object, "status");

@@ -85,16 +85,7 @@ struct PushSecretStatus {
 };
 
 // A PushSecret, read once from the API server's JSON. Move-only; immutable once shared.
-struct PushSecret {
-  std::string namespace_name;
-  std::string name;
-  std::string uid;
-  std::string resource_version;
-  std::int64_t generation = 0;
-  bool deleting = false;  // has a deletionTimestamp
-  std::vector<std::string> finalizers;
-  StringMap labels;
-  StringMap annotations;
+struct PushSecret : ObjectMeta {
   PushSecretSpec spec;
   PushSecretStatus status;
   // What is wrong with the spec, each as "<field>: <what>". With any, `spec` is not to be acted on.
