@@ -52,7 +52,7 @@ class App::Impl {
                     .allow_plain_http = options.allow_plain_http}),
         cache_({.default_interval = options.refresh_interval,
                 .max_stale = options.max_stale,
-                .workers = 4},
+                .workers = 8},
                clock) {}
 
   ~Impl() {

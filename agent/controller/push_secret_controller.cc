@@ -13,7 +13,9 @@ namespace {
 
 using mirror::PushSecret;
 
-constexpr int kWorkers = 4;
+// Each waits for ESC.
+constexpr int kWorkers = 6;
+constexpr int kPerNamespace = 2;
 
 bool HasFinalizer(const PushSecret& push) {
   return std::find(push.finalizers.begin(), push.finalizers.end(), mirror::kPushSecretFinalizer) !=
@@ -31,7 +33,7 @@ PushSecretController::PushSecretController(kube::Api& api, kube::Informers& info
       leases_(leases),
       events_(events),
       clock_(clock),
-      queue_({.thread_name = "push", .workers = kWorkers}, clock,
+      queue_({.thread_name = "push", .workers = kWorkers, .per_namespace = kPerNamespace}, clock,
              [this](const Key& key, Lane lane, const std::stop_token& stop) {
                Work(key, {.priority = PriorityOf(lane), .field_manager = {}, .stop = stop});
              }),

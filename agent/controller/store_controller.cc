@@ -51,8 +51,10 @@ StoreController::StoreController(Options options, kube::Api& api, store::KubeSto
       leases_(leases),
       events_(events),
       clock_(clock),
-      queue_({.thread_name = "stores", .workers = options.workers}, clock,
-             [this](const Key& key, Lane lane, const std::stop_token& stop) {
+      queue_({.thread_name = "stores",
+              .workers = options.workers,
+              .per_namespace = options.per_namespace},
+             clock, [this](const Key& key, Lane lane, const std::stop_token& stop) {
                Work(key, lane, stop);
              }) {}
 

@@ -33,8 +33,10 @@ class StoreController {
     // For stores without spec.refreshInterval.
     std::chrono::milliseconds interval{std::chrono::minutes(5)};
     std::chrono::milliseconds max_backoff{30000};
-    // Each may wait for one ESC at a time, as long as that Api's own deadline.
-    int workers = 2;
+    // Each may wait for one ESC at a time, as long as that Api's own deadline; so many of them for
+    // the stores of one namespace.
+    int workers = 4;
+    int per_namespace = 2;
   };
 
   StoreController(Options options, kube::Api& api, store::KubeStoreRegistry& stores,

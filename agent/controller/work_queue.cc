@@ -27,7 +27,7 @@ kube::Priority PriorityOf(Lane lane) {
 }
 
 WorkQueue::WorkQueue(Options options, Clock& clock, Work work)
-    : clock_(clock), work_(std::move(work)) {
+    : per_namespace_(options.per_namespace), clock_(clock), work_(std::move(work)) {
   for (int i = 0; i < options.workers; ++i) {
     workers_.push_back(
         StartThread(options.thread_name, [this](const std::stop_token& stop) { RunWorker(stop); }));
@@ -114,11 +114,22 @@ std::size_t WorkQueue::Depth() const {
   return waiting_;
 }
 
+bool WorkQueue::HasEnough(const std::string& namespace_name) const {
+  const auto running = running_.find(namespace_name);
+  return per_namespace_ > 0 && running != running_.end() && running->second >= per_namespace_;
+}
+
 std::optional<WorkQueue::Key> WorkQueue::NextOf(Lane lane) {
   Queue& queue = queues_[IndexOf(lane)];
-  while (!queue.turns.empty()) {
+  std::size_t passed = 0;
+  while (passed < queue.turns.size()) {
     const std::string turn = std::move(queue.turns.front());
     queue.turns.pop_front();
+    if (HasEnough(turn)) {
+      queue.turns.push_back(turn);
+      ++passed;
+      continue;
+    }
     const auto keys = queue.keys.find(turn);
     Key key = std::move(keys->second.front());
     keys->second.pop_front();
@@ -153,6 +164,7 @@ void WorkQueue::RunWorker(const std::stop_token& stop) {
       Item& item = items_[next->first];
       item.waits.reset();
       item.running = true;
+      ++running_[next->first.namespace_name];
       ClearDue(next->first, item);
       --waiting_;
     }
@@ -166,6 +178,9 @@ void WorkQueue::Finished(const Key& key) {
   const auto it = items_.find(key);
   Item& item = it->second;
   item.running = false;
+  if (--running_[key.namespace_name] == 0) running_.erase(key.namespace_name);
+  // A namespace that had enough may go on.
+  if (per_namespace_ > 0) changed_.NotifyOne();
   finished_.NotifyAll();
   if (const std::optional<Lane> again = std::exchange(item.again, std::nullopt)) {
     AddLocked(key, item, *again);

@@ -46,6 +46,9 @@ class WorkQueue {
   struct Options {
     const char* thread_name = "worker";  // 15 characters
     int workers = 4;
+    // How many may work for one namespace at a time, so that work which waits for something that a
+    // tenant has chosen (its ESC) does not hold up the others. 0: all of them.
+    int per_namespace = 0;
   };
 
   // `clock` outlives it.
@@ -96,8 +99,10 @@ class WorkQueue {
   void RunTimer(const std::stop_token& stop) EXCLUDES(mutex_);
   std::optional<std::pair<Key, Lane>> Next() REQUIRES(mutex_);
   std::optional<Key> NextOf(Lane lane) REQUIRES(mutex_);
+  bool HasEnough(const std::string& namespace_name) const REQUIRES(mutex_);
   void Finished(const Key& key) REQUIRES(mutex_);
 
+  const int per_namespace_;
   Clock& clock_;
   const Work work_;
   mutable Mutex mutex_;
@@ -106,6 +111,7 @@ class WorkQueue {
   std::map<Key, Item> items_ GUARDED_BY(mutex_);
   std::array<Queue, kLanes> queues_ GUARDED_BY(mutex_);
   std::set<std::pair<Clock::TimePoint, Key>> due_ GUARDED_BY(mutex_);
+  std::map<std::string, int> running_ GUARDED_BY(mutex_);  // by namespace
   std::size_t waiting_ GUARDED_BY(mutex_) = 0;
   unsigned turn_ GUARDED_BY(mutex_) = 0;
   bool stopping_ GUARDED_BY(mutex_) = false;

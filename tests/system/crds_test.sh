@@ -228,21 +228,6 @@ check_rights() {
   may no get nodes
 }
 
-# In place of the cluster's, the rights in one namespace.
-check_namespaced_rights() {
-  kube delete clusterrole,clusterrolebinding esc-agent-mirror >/dev/null
-  kube apply -n test -k "$root/manifests/rbac/namespaced" >/dev/null
-  may yes get secrets -n test
-  may no get secrets -n podinfo
-  may no list secrets -n test
-  may yes patch pushsecrets/status -n test
-  may no list externalsecrets -A
-  may no list namespaces
-  kube apply -f "$root/manifests/rbac/namespaced/cluster_stores.yaml" >/dev/null
-  may yes list namespaces
-  may yes watch clustersecretstores
-}
-
 "$root/tests/tools/kube_apiserver.sh" "$work/server" >"$work/server.out" 2>&1 &
 server=$!
 deadline=$((SECONDS + 150))
@@ -264,7 +249,6 @@ check_kept
 check_versions
 check_columns
 check_rights
-check_namespaced_rights
 if [ "$failures" -ne 0 ]; then
   echo "crds_test: $failures of $checks checks failed" >&2
   exit 1

@@ -118,6 +118,67 @@ TEST_P(MirrorAgentsTest, AnApiServerThatFailsIsCaughtUpWith) {
   EXPECT_TRUE(bed_->AwaitSecret("app", {{"hello", "down"}}));
 }
 
+// Environments of one tenant hang at ESC, and it has more objects than there are workers of any
+// kind.
+TEST_P(MirrorAgentsTest, ATenantDelaysNobodyElse) {
+  const std::string tenant = bed_->name() + "-tenant";
+  bed_->Apply({{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", tenant}}}});
+  for (int i = 0; i < 3; ++i) {
+    const std::string name = "hang" + std::to_string(i);
+    bed_->WriteEnvironment(name, "values: {app: {x: y}}\n");
+    bed_->ApplyClusterStore(name, name);
+    bed_->node().Debug(
+        "POST", "/debug/faults",
+        json{{"environment", "acme/" + bed_->name() + "/" + name}, {"hang", true}}.dump());
+  }
+  for (int i = 0; i < 60; ++i) {
+    const std::string store = "hang" + std::to_string(i % 3);
+    json object = bed_->ExternalSecret("slow-" + std::to_string(i), store);
+    object["metadata"]["namespace"] = tenant;
+    bed_->Apply(object);
+    if (i >= 12) continue;
+    bed_->Apply(
+        {{"apiVersion", "external-secrets.io/v1alpha1"},
+         {"kind", "PushSecret"},
+         {"metadata", {{"name", "slow-" + std::to_string(i)}, {"namespace", tenant}}},
+         {"spec",
+          {{"secretStoreRefs",
+            json::array({{{"kind", "ClusterSecretStore"}, {"name", bed_->name() + "-" + store}}})},
+           {"selector", {{"secret", {{"name", "source"}}}}},
+           {"data",
+            json::array(
+                {{{"match", {{"secretKey", "a"}, {"remoteRef", {{"remoteKey", "a"}}}}}}})}}}});
+  }
+  for (const std::string& name_space : {tenant, bed_->name()}) {
+    bed_->Apply({{"apiVersion", "v1"},
+                 {"kind", "Secret"},
+                 {"metadata", {{"name", "source"}, {"namespace", name_space}}},
+                 {"stringData", {{"a", "pushed"}}}});
+  }
+  bed_->StartAgent();
+  ASSERT_TRUE(AwaitHolders({"node-0"}));
+  // While they hang, somebody else's objects are looked after.
+  bed_->ApplyClusterStore("store", "app");
+  bed_->Apply(bed_->ExternalSecret("app", "store"));
+  EXPECT_TRUE(bed_->AwaitSecret("app", kApp));
+  bed_->Apply({{"apiVersion", "external-secrets.io/v1alpha1"},
+               {"kind", "PushSecret"},
+               {"metadata", {{"name", "push"}, {"namespace", bed_->name()}}},
+               {"spec",
+                {{"secretStoreRefs", json::array({{{"kind", "ClusterSecretStore"},
+                                                   {"name", bed_->name() + "-store"}}})},
+                 {"selector", {{"secret", {{"name", "source"}}}}},
+                 {"data", json::array({{{"match",
+                                         {{"secretKey", "a"},
+                                          {"remoteRef", {{"remoteKey", "app.pushed"}}}}}}})}}}});
+  EXPECT_TRUE(bed_->AwaitSecret(
+      "app", {{"hello", "world"}, {"hello-secret", "secret"}, {"pushed", "pushed"}}));
+  EXPECT_NE(
+      bed_->ReadyOf("/apis/external-secrets.io/v1/namespaces/" + tenant + "/externalsecrets/slow-0")
+          .status,
+      "True");
+}
+
 // An API server that enforces RBAC, and the account and rules of manifests/rbac. (That the real one
 // takes them is seen to by crds_test.sh.)
 TEST(MirrorRightsTest, TheAgentNeedsNoMoreThanItsRights) {

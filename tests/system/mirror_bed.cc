@@ -63,10 +63,17 @@ void MirrorBed::UseAccount(std::string kubeconfig, std::string lease_namespace) 
   lease_namespace_ = std::move(lease_namespace);
 }
 
+std::string MirrorBed::NodeFolder(std::size_t index) const {
+  return node_.folder() + "/node" + std::to_string(index);
+}
+
+std::string MirrorBed::Endpoint(std::size_t index) const {
+  return "unix://" + NodeFolder(index) + "/kubelet/plugins/csi.esc-agent.io/csi.sock";
+}
+
 std::vector<std::string> MirrorBed::AgentCommand(std::size_t index,
                                                  const std::vector<std::string>& flags) const {
-  const std::string folder = node_.folder() + "/node" + std::to_string(index);
-  const std::string plugin = folder + "/kubelet/plugins/csi.esc-agent.io";
+  const std::string folder = NodeFolder(index);
   std::filesystem::create_directories(folder + "/kubelet/plugins_registry");
   std::vector<std::string> argv = {node_.program(),
                                    "run",
@@ -75,7 +82,7 @@ std::vector<std::string> MirrorBed::AgentCommand(std::size_t index,
                                    "--kubelet-dir",
                                    folder + "/kubelet",
                                    "--csi-endpoint",
-                                   "unix://" + plugin + "/csi.sock",
+                                   Endpoint(index),
                                    "--registration-socket",
                                    "none",
                                    "--admin-socket",
@@ -119,6 +126,35 @@ void MirrorBed::KillAgent(std::size_t index) {
 
 std::string MirrorBed::AgentLog(std::size_t index) const {
   return agents_[index]->Out() + agents_[index]->Err();
+}
+
+InlineVolume MirrorBed::Volume(const std::string& pod, const std::string& uid,
+                               std::map<std::string, std::string> attributes) const {
+  InlineVolume volume;
+  volume.name = "esc";
+  volume.pod_name = pod;
+  volume.pod_namespace = name_;
+  volume.pod_uid = uid;
+  volume.attributes = std::move(attributes);
+  return volume;
+}
+
+Result<std::string> MirrorBed::Publish(const InlineVolume& volume, std::size_t index) const {
+  return Kubelet({.root = NodeFolder(index) + "/kubelet", .say = {}})
+      .Publish(Endpoint(index), volume);
+}
+
+Status MirrorBed::Unpublish(const InlineVolume& volume, std::size_t index) const {
+  return Kubelet({.root = NodeFolder(index) + "/kubelet", .say = {}})
+      .Unpublish(Endpoint(index), volume);
+}
+
+std::string MirrorBed::MakePod(const std::string& pod) const {
+  Apply({{"apiVersion", "v1"},
+         {"kind", "Pod"},
+         {"metadata", {{"name", pod}, {"namespace", name_}}},
+         {"spec", {{"containers", json::array({{{"name", "main"}, {"image", "busybox"}}})}}}});
+  return Get("/api/v1/namespaces/" + name_ + "/pods/" + pod)["metadata"]["uid"];
 }
 
 void MirrorBed::WriteEnvironment(const std::string& environment,

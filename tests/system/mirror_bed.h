@@ -38,6 +38,15 @@ class MirrorBed {
   // SIGTERM and wait; the exit code.
   int StopAgent(std::size_t index = 0);
   void KillAgent(std::size_t index = 0);
+  // A pod's volume on the agent's node; `uid` is that of the pod's object. Publishing gives the
+  // target's path.
+  InlineVolume Volume(const std::string& pod, const std::string& uid,
+                      std::map<std::string, std::string> attributes) const;
+  Result<std::string> Publish(const InlineVolume& volume, std::size_t index = 0) const;
+  Status Unpublish(const InlineVolume& volume, std::size_t index = 0) const;
+  // Makes a pod; its uid.
+  std::string MakePod(const std::string& pod) const;
+
   Process& agent(std::size_t index = 0) { return *agents_[index]; }
   std::string AgentLog(std::size_t index = 0) const;
 
@@ -75,6 +84,8 @@ class MirrorBed {
                   const std::string& text = "") const;
 
  private:
+  std::string NodeFolder(std::size_t index) const;
+  std::string Endpoint(std::size_t index) const;
   std::vector<std::string> AgentCommand(std::size_t index,
                                         const std::vector<std::string>& flags) const;
 

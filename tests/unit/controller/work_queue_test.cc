@@ -178,5 +178,21 @@ TEST_F(WorkQueueTest, AfterStopNothingIsWorkedOn) {
   EXPECT_THAT(desk_.Begun(), ElementsAre("n/busy", "n/waits"));
 }
 
+TEST(WorkQueueLimitTest, OneNamespaceDoesNotGetAllWorkers) {
+  testing::FakeClock clock;
+  Desk desk;
+  WorkQueue queue({.thread_name = "test", .workers = 3, .per_namespace = 2}, clock,
+                  [&](const kube::ObjectKey& key, Lane /*lane*/, const std::stop_token& /*stop*/) {
+                    desk.Do(key);
+                  });
+  for (const char* name : {"1", "2", "3", "4"}) queue.Add({"big", name}, Lane::kInteractive);
+  ASSERT_TRUE(desk.AwaitBegun(2));
+  queue.Add({"small", "1"}, Lane::kBackground);
+  ASSERT_TRUE(desk.AwaitBegun(3));
+  EXPECT_THAT(desk.Begun(), ::testing::Contains("small/1"));
+  desk.Allow(-1);
+  EXPECT_TRUE(desk.AwaitDone(5));
+}
+
 }  // namespace
 }  // namespace escagent::controller
