@@ -95,7 +95,8 @@ RateLimiter::Turn RateLimiter::TakeTurn(Waiter& waiter, bool stopped) {
 
 void RateLimiter::Leave(Waiter& waiter, Wakes& wakes) {
   if (!waiter.admitted) std::erase(queues_[waiter.queue], &waiter);
-  if (timekeeper_ != &waiter) return;
+  // Without a timekeeper this may be who was woken up to become it, and was admitted before.
+  if (timekeeper_ != nullptr && timekeeper_ != &waiter) return;
   timekeeper_ = nullptr;
   if (const Waiter* next = Next(); next != nullptr) wakes.push_back(next->wake);
 }

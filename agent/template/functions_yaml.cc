@@ -105,8 +105,8 @@ class YamlWriter {
 
   void WriteMap(const Map& map, std::size_t indent, std::size_t depth) {
     std::vector<std::pair<std::string_view, Value>> items(map.items.begin(), map.items.end());
-    std::ranges::stable_sort(
-        items, [](const auto& a, const auto& b) { return ComesBefore(a.first, b.first); });
+    std::ranges::sort(items,
+                      [](const auto& a, const auto& b) { return ComesBefore(a.first, b.first); });
     bool first = true;
     for (const auto& [key, item] : items) {
       if (!first) NewLine(indent);

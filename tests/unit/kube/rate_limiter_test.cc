@@ -122,6 +122,17 @@ TEST_F(RateLimiterTest, EveryEighthIsTheOneThatHasWaitedLongest) {
   EXPECT_THAT(order, ElementsAre("2", "3", "4", "5", "6", "7", "old", "8", "9"));
 }
 
+// Who is woken up to keep the time may find itself admitted already: the time moves on at once
+// here, so that in some rounds it has.
+TEST_F(RateLimiterTest, TheTimekeepingIsNeverLost) {
+  RateLimiter& limiter = MakeLimiter({.qps = 1, .burst = 1, .max_in_flight = 1000});
+  ASSERT_TRUE(limiter.Acquire(Priority::kNormal, {}));
+  for (int round = 0; round < 100; ++round) {
+    for (const char* name : {"a", "b", "c", "d"}) StartCaller(name, Priority::kNormal);
+    for (const char* name : {"a", "b", "c", "d"}) ASSERT_EQ(NextAfter(seconds(1)), name);
+  }
+}
+
 TEST_F(RateLimiterTest, OnlySoManyAtOnce) {
   RateLimiter& limiter = MakeLimiter({.qps = 100, .burst = 100, .max_in_flight = 2});
   std::optional<RateLimiter::Permit> first(*limiter.Acquire(Priority::kNormal, {}));
