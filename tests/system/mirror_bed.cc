@@ -125,6 +125,7 @@ void MirrorBed::KillAgent(std::size_t index) {
 }
 
 std::string MirrorBed::AgentLog(std::size_t index) const {
+  if (index >= agents_.size() || agents_[index] == nullptr) return "(it does not run)";
   return agents_[index]->Out() + agents_[index]->Err();
 }
 

@@ -125,7 +125,9 @@ TEST_P(MirrorTest, WhatEsoHasMadeOfTheWalkthroughIsTakenOverAsItIs) {
       "POST",
       "/api/v1/namespaces/podinfo/secrets"
       "?fieldManager=externalsecrets.external-secrets.io/esc-secret-store",
-      {{"metadata",
+      {{"apiVersion", "v1"},
+       {"kind", "Secret"},
+       {"metadata",
         {{"name", "esc-secret-store"},
          {"labels",
           {{"reconcile.external-secrets.io/managed", "true"},
