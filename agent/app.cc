@@ -12,9 +12,11 @@
 #include "agent/controller/volume_secret_writer.h"
 #include "agent/kubernetes.h"
 #include "agent/status/admin_server.h"
+#include "agent/status/freshness_log.h"
 #include "agent/status/http_server.h"
 #include "agent/status/metrics.h"
 #include "agent/status/report.h"
+#include "agent/status/status_page.h"
 #include "agent/store/file_store_registry.h"
 #include "agent/volume/volume_manager.h"
 #include "base/curl_transport.h"
@@ -233,7 +235,7 @@ class App::Impl {
     http.ready = [this] { return Ready(); };
     http.metrics = [this] { return metrics_.Serialize(MakeReport(), cache_.Stats()); };
     http.status_json = [this] { return DumpJson(ToJson(MakeReport()), 2) + "\n"; };
-    http.status_page = [this] { return ToHtml(MakeReport()); };
+    http.status_page = [this] { return StatusPage(MakeReport(), freshness_.LastHour()); };
     ESC_ASSIGN_OR_RETURN(http_, status::HttpServer::Start(std::move(http)));
     LogInfo("http listening", {{log_key::kAddress,
                                 options_.http_listen->host + ":" + std::to_string(http_->port())}});
@@ -291,6 +293,7 @@ class App::Impl {
   CurlTransport transport_;
   std::unique_ptr<store::FileStoreRegistry> file_stores_;
   cache::EnvironmentCache cache_;
+  const status::FreshnessLog freshness_{[this] { return cache_.List(); }, clock_};
   // None without an API server.
   std::unique_ptr<Kubernetes> kubernetes_;
   std::unique_ptr<controller::VolumeSecretWriter> secret_writer_;

@@ -25,6 +25,11 @@ void AddPage(httplib::Server& server, const char* path, const char* content_type
              std::function<std::string()> content) {
   server.Get(path, [content_type, content = std::move(content)](const httplib::Request&,
                                                                 httplib::Response& answer) {
+    // For the page: it loads nothing, and nobody else's page may show it.
+    answer.set_header("Content-Security-Policy",
+                      "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
+    answer.set_header("X-Content-Type-Options", "nosniff");
+    answer.set_header("Cache-Control", "no-store");
     answer.set_content(content(), content_type);
   });
 }

@@ -31,7 +31,4 @@ struct Report {
 // docs/operations.md has the fields.
 nlohmann::json ToJson(const Report& report);
 
-// The same as a page for a browser, without scripts.
-std::string ToHtml(const Report& report);
-
 }  // namespace escagent::status

@@ -38,19 +38,10 @@ TEST(ReportJson, LeavesOutWhatIsNotKnown) {
   EXPECT_FALSE(json["volumes"][1].contains("freshSecondsAgo"));
 }
 
-TEST(Report, HasNeitherValuesNorIdentities) {
-  for (const std::string& text :
-       {ToJson(testing::MakeReport()).dump(), ToHtml(testing::MakeReport())}) {
-    EXPECT_THAT(text, Not(HasSubstr("a value")));
-    EXPECT_THAT(text, Not(HasSubstr("digest-of-a-token")));
-  }
-}
-
-TEST(ReportHtml, EscapesNames) {
-  const std::string html = ToHtml(testing::MakeReport());
-  EXPECT_THAT(html, HasSubstr("acme/web/&lt;b&gt;&amp;@3"));
-  EXPECT_THAT(html, Not(HasSubstr("<b>")));
-  EXPECT_THAT(html, HasSubstr("<tr class=\"bad\">"));
+TEST(ReportJson, HasNeitherValuesNorIdentities) {
+  const std::string text = ToJson(testing::MakeReport()).dump();
+  EXPECT_THAT(text, Not(HasSubstr("a value")));
+  EXPECT_THAT(text, Not(HasSubstr("digest-of-a-token")));
 }
 
 }  // namespace

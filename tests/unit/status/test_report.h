@@ -1,10 +1,12 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string_view>
 #include <utility>
 
+#include "agent/status/freshness_log.h"
 #include "agent/status/report.h"
 
 namespace escagent::testing {
@@ -57,6 +59,20 @@ inline status::Report MakeReport() {
   mounted.refresh_age.reset();
   report.volumes.push_back(mounted);
   return report;
+}
+
+// An hour with an agent that started 50 minutes ago and ESC away for ten minutes, half an hour ago.
+inline status::FreshnessHour MakeHour() {
+  using std::chrono::minutes;
+  using std::chrono::seconds;
+  using State = status::FreshnessMinute::State;
+  status::FreshnessHour hour;
+  for (std::size_t i = 10; i < hour.size(); ++i) {
+    hour[i] = {.state = State::kFresh, .oldest = seconds(9 + i % 3)};
+    if (i >= 20 && i < 30) hour[i] = {.state = State::kFailing, .oldest = minutes(i - 19)};
+    if (i == 40) hour[i] = {.state = State::kLate, .oldest = seconds(45)};
+  }
+  return hour;
 }
 
 }  // namespace escagent::testing
