@@ -70,9 +70,8 @@ void FreshnessLog::MoveTo(Clock::TimePoint now) {
     std::fill(hour.begin() + kept, hour.end(), FreshnessMinute());
   }
   std::erase_if(hours_, [](const auto& entry) {
-    return std::ranges::all_of(entry.second, [](const FreshnessMinute& minute) {
-      return minute.state == State::kUnknown;
-    });
+    return std::ranges::all_of(entry.second,
+                               [](const FreshnessMinute& m) { return m.state == State::kUnknown; });
   });
 }
 
