@@ -76,7 +76,8 @@ refused() {
 
 check_objects() {
   local file version
-  for file in "$root"/tests/data/crds/valid/*.yaml "$root"/manifests/examples/walkthrough/*.yaml; do
+  for file in "$root"/tests/data/crds/valid/*.yaml "$root"/manifests/examples/walkthrough/*.yaml \
+    "$root"/manifests/examples/{push_secret,restart_on_change}.yaml; do
     accepted "$file"
   done
   for file in "$root"/tests/data/crds/invalid/*.yaml; do
@@ -241,7 +242,7 @@ done
 
 kube apply --server-side --validate=strict -k "$root/manifests"
 kube wait --for condition=Established --timeout 60s crd --all >/dev/null
-for namespace in test podinfo external-secrets; do kube create namespace "$namespace" >/dev/null; done
+kube create namespace test >/dev/null
 check_objects
 check_limits
 check_defaults
