@@ -68,6 +68,10 @@
   resources: [clusterexternalsecrets/finalizers]
   verbs: [update]
 {{- end }}
+# For `esc-agent doctor`: whether kubelet knows the driver.
+- apiGroups: [storage.k8s.io]
+  resources: [csidrivers, csinodes]
+  verbs: [get]
 # Labels of namespaces, for the conditions of stores{{ if .Values.mirror.enabled }} and for ClusterExternalSecrets{{ end }}; metadata only.
 - apiGroups: [""]
   resources: [namespaces]
