@@ -134,7 +134,12 @@ class Checker:
             for item in load_file(path):
                 for kubernetes in self.kubernetes:
                     self.validate(os.path.relpath(path, self.root), item, kubernetes)
-        for path, content in make_manifests.wanted(self.helm, self.root).items():
+        try:
+            files = make_manifests.wanted(self.helm, self.root)
+        except make_manifests.Refused as problem:
+            self.add("manifests", str(problem))
+            return
+        for path, content in files.items():
             if make_manifests.read(path) != content:
                 self.add(os.path.relpath(path, self.root), "differs from the chart: ./dev manifests")
 

@@ -31,13 +31,17 @@ HELM_LINES = re.compile(r"^ *(helm\.sh/.*|app\.kubernetes\.io/managed-by: Helm)$
 HEADER = "# Made from chart/ by ./dev manifests.\n"
 
 
+class Refused(Exception):
+    """The manifests cannot be made; the text says why."""
+
+
 def render(helm, root):
     # helm knows by itself only the version that it was built for.
     command = [helm, "template", "esc-agent", os.path.join(root, "chart"), "--namespace", "esc-agent",
                "--kube-version", "1.36"]
     result = subprocess.run(command, check=False, capture_output=True, text=True)
     if result.returncode != 0:
-        raise SystemExit(f"make_manifests: the chart cannot be rendered: {result.stderr.strip()}")
+        raise Refused(f"the chart cannot be rendered: {result.stderr.strip()}")
     return result.stdout
 
 
@@ -65,7 +69,7 @@ def make(text):
             continue
         path = next((path for pattern, path in FILES if re.fullmatch(pattern, name)), None)
         if path is None:
-            raise SystemExit(f"make_manifests: no file is meant for {name}: see FILES")
+            raise Refused(f"no file is meant for {name}: see FILES in make_manifests.py")
         files.setdefault(path, []).append(document)
     return {path: HEADER + "---\n".join(parts) for path, parts in files.items()}
 
@@ -95,7 +99,12 @@ def main(arguments):
     positional = [argument for argument in arguments if not argument.startswith("--")]
     root = positional[1] if len(positional) > 1 else "."
     differing = 0
-    for path, content in wanted(positional[0], root).items():
+    try:
+        files = wanted(positional[0], root)
+    except Refused as problem:
+        print(f"make_manifests: {problem}")
+        return 1
+    for path, content in files.items():
         if read(path) == content:
             continue
         differing += 1
