@@ -9,14 +9,10 @@
 - apiGroups: [external-secrets.io]
   resources: [externalsecrets/status, pushsecrets/status, secretstores/status]
   verbs: [patch, update]
-# A ClusterExternalSecret makes, changes and removes ExternalSecrets. Their own finalizers are
-# changed by patch too: External Secrets Operator leaves one on each.
+# Their finalizers: what was pushed is deleted before a PushSecret goes; External Secrets Operator
+# leaves one on each ExternalSecret.
 - apiGroups: [external-secrets.io]
-  resources: [externalsecrets]
-  verbs: [{{ if .Values.watchNamespaces }}patch{{ else }}create, update, patch, delete{{ end }}]
-# Its finalizer: what was pushed is deleted before a PushSecret goes.
-- apiGroups: [external-secrets.io]
-  resources: [pushsecrets]
+  resources: [externalsecrets, pushsecrets]
   verbs: [patch]
 # Owner references with blockOwnerDeletion, which clusters with the admission plugin
 # OwnerReferencesPermissionEnforcement allow only to who may set the owner's finalizers.
@@ -60,7 +56,10 @@
 - apiGroups: [external-secrets.io]
   resources: [clusterexternalsecrets/status, clustersecretstores/status]
   verbs: [patch, update]
-# Finalizers, as above.
+# A ClusterExternalSecret makes, changes and removes ExternalSecrets. Finalizers as above.
+- apiGroups: [external-secrets.io]
+  resources: [externalsecrets]
+  verbs: [create, update, patch, delete]
 - apiGroups: [external-secrets.io]
   resources: [clusterexternalsecrets]
   verbs: [patch]

@@ -26,6 +26,12 @@ FILES = [
 ]
 # Made otherwise: the CRDs by copying, the pods of `helm test` not at all.
 LEFT_OUT = r"CustomResourceDefinition .*|Pod esc-agent-test"
+# With watchNamespaces: what replaces the ClusterRole.
+NAMESPACED = [(r"(Role|RoleBinding) esc-agent", "rbac/namespaced/role.yaml")]
+NOTES = {"rbac/namespaced/role.yaml": """#
+# The agent's rights in one namespace, here podinfo, when it runs with --watch-namespaces: in each of these namespaces, and in
+# place of cluster_role.yaml. Beside them it needs ../agent, and nothing of the cluster.
+"""}
 # What is true of objects that helm installs only.
 HELM_LINES = re.compile(r"^ *(helm\.sh/.*|app\.kubernetes\.io/managed-by: Helm)$")
 HEADER = "# Made from chart/ by ./dev manifests.\n"
@@ -35,10 +41,10 @@ class Refused(Exception):
     """The manifests cannot be made; the text says why."""
 
 
-def render(helm, root):
+def render(helm, root, *arguments):
     # helm knows by itself only the version that it was built for.
     command = [helm, "template", "esc-agent", os.path.join(root, "chart"), "--namespace", "esc-agent",
-               "--kube-version", "1.36"]
+               "--kube-version", "1.36", *arguments]
     result = subprocess.run(command, check=False, capture_output=True, text=True)
     if result.returncode != 0:
         raise Refused(f"the chart cannot be rendered: {result.stderr.strip()}")
@@ -60,18 +66,21 @@ def name_of(document):
     return f"{kind} {name}"
 
 
-def make(text):
-    """The contents of each file below manifests/."""
+def make(text, where, is_all):
+    """The contents of each file below manifests/. `is_all`: every object must have one."""
     files = {}
     for document in documents(text):
         name = name_of(document)
         if re.fullmatch(LEFT_OUT, name):
             continue
-        path = next((path for pattern, path in FILES if re.fullmatch(pattern, name)), None)
+        path = next((path for pattern, path in where if re.fullmatch(pattern, name)), None)
+        if path is None and not is_all:
+            continue
         if path is None:
             raise Refused(f"no file is meant for {name}: see FILES in make_manifests.py")
         files.setdefault(path, []).append(document)
-    return {path: HEADER + "---\n".join(parts) for path, parts in files.items()}
+    return {path: HEADER + NOTES.get(path, "") + "---\n".join(parts)
+            for path, parts in files.items()}
 
 
 def read(path):
@@ -84,8 +93,9 @@ def read(path):
 
 def wanted(helm, root):
     """The contents of all generated files by their path."""
-    files = {os.path.join(root, "manifests", path): content
-             for path, content in make(render(helm, root)).items()}
+    made = make(render(helm, root), FILES, True) | make(
+        render(helm, root, "--set", "watchNamespaces={podinfo}"), NAMESPACED, False)
+    files = {os.path.join(root, "manifests", path): content for path, content in made.items()}
     crds = os.path.join(root, "manifests", "crds")
     for name in sorted(os.listdir(crds)):
         if name != "kustomization.yaml":
