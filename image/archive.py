@@ -103,7 +103,7 @@ def _full_name(tag):
 def pack(root, out, tag, image_labels, epoch):
     """Writes the archive. Returns the digest of its manifest."""
     content = layer(root, epoch)
-    packed = gzip.compress(content, compresslevel=9, mtime=0)
+    packed = gzip.compress(content, compresslevel=6, mtime=0)
     config = _config(image_labels, _digest(content), packages.architecture())
 
     def described(kind, blob):
