@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -47,10 +48,12 @@ Status RealApiServer::Spawn(const std::string& folder) {
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_adddup2(&actions, writer.Get(), STDOUT_FILENO);
-  std::string script = kScript;
-  std::string argument = folder;
-  std::array<char*, 3> arguments = {script.data(), argument.data(), nullptr};
-  const int error = ::posix_spawn(&pid_, kScript, &actions, nullptr, arguments.data(), environ);
+  // The server ends with the test, however that ends.
+  std::array<std::string, 5> words = {"setpriv", "--pdeathsig", "TERM", kScript, folder};
+  std::array<char*, 6> arguments{};
+  std::ranges::transform(words, arguments.begin(), [](std::string& word) { return word.data(); });
+  const int error =
+      ::posix_spawnp(&pid_, words[0].c_str(), &actions, nullptr, arguments.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);
   if (error != 0) {
     pid_ = -1;

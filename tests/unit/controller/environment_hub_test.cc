@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/mutex.h"
@@ -36,15 +37,20 @@ class EnvironmentHubTest : public ::testing::Test {
                            const std::string& environment = "dev") {
     return hub_.Use(KeyOf(environment), api_, User(user), interval);
   }
-  // Uses the environment until the view is as wanted, moving the clock along.
+  // Uses the environment until the view is as wanted, moving the clock along while ESC is not being
+  // asked: what takes long on a busy machine takes no time here.
   template <class Condition>
   EnvironmentHub::View AwaitView(const std::string& user, const Condition& condition,
                                  const std::string& environment = "dev") {
     const auto deadline = std::chrono::steady_clock::now() + kPatience;
     EnvironmentHub::View view = Use(user, seconds(10), environment);
     while (!condition(view) && std::chrono::steady_clock::now() < deadline) {
-      clock_.AwaitSleepers(1);
-      clock_.Advance(milliseconds(100));
+      if (cache_.Stats().in_flight == 0) {
+        clock_.AwaitSleepers(1);
+        clock_.Advance(milliseconds(100));
+      } else {
+        std::this_thread::yield();
+      }
       view = Use(user, seconds(10), environment);
     }
     return view;
@@ -81,7 +87,6 @@ TEST_F(EnvironmentHubTest, OpensInTheBackgroundAndTellsAllUsers) {
   EXPECT_TRUE(Use("b").pending);
   ASSERT_NE(AwaitOpened("a").snapshot, nullptr);
   ASSERT_TRUE(AwaitTold(2));
-  // More than once if the open takes long, in the clock's time.
   EXPECT_THAT(told_, ::testing::IsSupersetOf({"a", "b"}));
   EXPECT_EQ(api_->Calls(Operation::kOpen), 1);
 }
