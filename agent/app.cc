@@ -76,8 +76,8 @@ class App::Impl {
     ESC_RETURN_IF_ERROR(StartMounter(std::move(callbacks.on_drain), restored));
     ESC_ASSIGN_OR_RETURN(store::StoreRegistry * stores, FindStores());
     if (kubernetes_ != nullptr) {
-      secret_writer_ =
-          std::make_unique<controller::VolumeSecretWriter>(kubernetes_->cluster().api(), clock_);
+      secret_writer_ = std::make_unique<controller::VolumeSecretWriter>(
+          options_.watch_namespaces, kubernetes_->cluster().api(), clock_);
     }
     volumes_ = std::make_unique<volume::VolumeManager>(
         volume::VolumeManager::Options{

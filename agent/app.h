@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/listen_address.h"
 #include "base/result.h"
+#include "kube/namespace_scope.h"
 
 namespace escagent {
 
@@ -37,6 +38,8 @@ struct AppOptions {
   std::string kubeconfig;
   // Of the mirror's leases; empty: the pod's own, or the kubeconfig's.
   std::string namespace_name;
+  // Whose stores and objects are served.
+  kube::NamespaceScope watch_namespaces;
   MirrorMode mirror = MirrorMode::kAuto;
   // Stores with another spec.controller are another's.
   std::string controller_class;

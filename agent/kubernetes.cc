@@ -23,14 +23,17 @@ Result<std::unique_ptr<Kubernetes>> Kubernetes::Find(const AppOptions& options, 
 }
 
 Kubernetes::Kubernetes(const AppOptions& options, kube::Config config, Clock& clock)
-    : options_(options), clock_(clock) {
-  cluster_ = std::make_unique<kube::Cluster>(
-      std::move(config), kube::Cluster::Options{.user_agent = "esc-agent/" + std::string(kVersion)},
-      clock);
+    : options_(options),
+      clock_(clock),
+      cluster_(std::make_unique<kube::Cluster>(
+          std::move(config),
+          kube::Cluster::Options{.user_agent = "esc-agent/" + std::string(kVersion)}, clock)),
+      informers_(options.watch_namespaces, cluster_->informers()) {
   stores_ = std::make_unique<store::KubeStoreRegistry>(
       store::KubeStoreRegistry::Options{.default_api_url = options.esc_url + "/api/esc",
-                                        .controller_class = options.controller_class},
-      cluster_->api(), cluster_->informers(), clock);
+                                        .controller_class = options.controller_class,
+                                        .scope = options.watch_namespaces},
+      cluster_->api(), informers_, clock);
 }
 
 Kubernetes::~Kubernetes() = default;
@@ -40,11 +43,17 @@ void Kubernetes::Start(const store::ApiFactory& api_factory, cache::EnvironmentC
   const std::string name = options_.namespace_name.empty() ? own : options_.namespace_name;
   LogInfo("using the API server",
           {{log_key::kAddress, cluster_->config().server}, {log_key::kNamespace, name}});
+  if (!options_.watch_namespaces.IsAll()) {
+    LogInfo("serving the objects of some namespaces only",
+            {{log_key::kNamespace, options_.watch_namespaces.ToString()}});
+  }
   if (options_.mirror != MirrorMode::kOff) {
     mirror_ = std::make_unique<controller::Mirror>(
-        controller::Mirror::Options{
-            .node_name = options_.node_name, .namespace_name = name, .compat = options_.compat},
-        cluster_->api(), cluster_->informers(), *stores_, api_factory, cache, clock_);
+        controller::Mirror::Options{.node_name = options_.node_name,
+                                    .namespace_name = name,
+                                    .scope = options_.watch_namespaces,
+                                    .compat = options_.compat},
+        cluster_->api(), informers_, *stores_, api_factory, cache, clock_);
   }
   // After the mirror, which listens.
   stores_->Start();

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "kube/cluster.h"
+#include "kube/scoped_informers.h"
 
 namespace escagent {
 
@@ -42,6 +43,8 @@ class Kubernetes {
   const AppOptions options_;
   Clock& clock_;
   std::unique_ptr<kube::Cluster> cluster_;
+  // Of the namespaces that are watched.
+  kube::ScopedInformers informers_;
   std::unique_ptr<store::KubeStoreRegistry> stores_;
   std::unique_ptr<controller::Mirror> mirror_;
 };

@@ -80,6 +80,11 @@ std::vector<Flag> RunFlags() {
        .help = "namespace of the mirror's leases; by default the pod's own",
        .fallback = "",
        .environment = {"POD_NAMESPACE"}},
+      {.name = "watch-namespaces",
+       .help = "serve stores, ExternalSecrets and PushSecrets of these namespaces only (a,b), with "
+               "rights in these only: no cluster-scoped stores, no ClusterExternalSecrets; by "
+               "default of all",
+       .fallback = ""},
       {.name = "controller-class",
        .help = "stores with another spec.controller are left to others",
        .fallback = "esc-agent"},
@@ -100,6 +105,11 @@ void ReadMirrorOptions(FlagSet& flags, AppOptions& options) {
         "server that has them, since this is not a pod");
   }
   options.namespace_name = flags.Text("namespace");
+  if (auto scope = kube::NamespaceScope::Parse(flags.Text("watch-namespaces"))) {
+    options.watch_namespaces = *std::move(scope);
+  } else {
+    flags.AddError("--watch-namespaces: " + scope.error().message);
+  }
   const std::string mirror = flags.OneOf("mirror", {"auto", "on", "off"});
   if (mirror == "on") options.mirror = MirrorMode::kOn;
   if (mirror == "off") options.mirror = MirrorMode::kOff;

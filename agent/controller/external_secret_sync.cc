@@ -88,18 +88,40 @@ SyncResult ExternalSecretSync::Run(const ExternalSecret& object, kube::Priority 
   return result;
 }
 
+bool ExternalSecretSync::IsForUs(const ExternalSecret& object, const store::StoreId& id,
+                                 SyncResult& early) const {
+  switch (stores_.WhoseIs(id)) {
+    case store::Ownership::kOurs:
+    case store::Ownership::kAbsent:
+      return true;
+    case store::Ownership::kForeign:
+      early.kind = Kind::kForeign;
+      return false;
+    case store::Ownership::kUnknown:
+      early.kind = Kind::kPending;
+      early.again_at = clock_.Now() + kStoresPause;
+      return false;
+    case store::Ownership::kOutOfScope:
+      break;
+  }
+  const std::chrono::milliseconds interval = object.spec.RefreshesPeriodically()
+                                                 ? object.spec.refresh_interval
+                                                 : std::chrono::milliseconds::zero();
+  const auto now = clock_.WallNow();
+  const auto until =
+      mirror::LookedAfterUntil(object.status.conditions, object.status.refresh_time, interval, now);
+  if (!until) return true;
+  early.kind = Kind::kPending;
+  early.again_at = clock_.Now() + std::chrono::ceil<std::chrono::seconds>(*until - now);
+  return false;
+}
+
 std::optional<ExternalSecretSync::Snapshots> ExternalSecretSync::AskSources(
     const ExternalSecret& object, SyncResult& early) {
   const EnvironmentHub::User user{object.namespace_name, object.name};
   const std::set<store::StoreId> ids = object.spec.StoresUsed();
   for (const store::StoreId& id : ids) {
-    const store::Ownership owner = stores_.WhoseIs(id);
-    if (owner == store::Ownership::kForeign) early.kind = Kind::kForeign;
-    if (owner == store::Ownership::kUnknown) {
-      early.kind = Kind::kPending;
-      early.again_at = clock_.Now() + kStoresPause;
-    }
-    if (early.kind == Kind::kDone) continue;
+    if (IsForUs(object, id, early)) continue;
     if (early.kind == Kind::kForeign) hub_.KeepOnly(user, {});
     return std::nullopt;
   }

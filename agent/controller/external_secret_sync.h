@@ -25,8 +25,9 @@ namespace escagent::controller {
 // How one synchronisation of an ExternalSecret ended.
 struct SyncResult {
   enum class Kind {
-    kForeign,    // another controller's: one of its stores is of another class or provider
-    kPending,    // stores or an environment are not known yet; the object is asked for again then
+    kForeign,  // another controller's: one of its stores is of another class or provider
+    kPending,  // stores or an environment are not known yet, or somebody else, who may see a store
+               // that is out of scope, looks after the object; it is asked for again then
     kUnchanged,  // not to be synced now (its refresh policy, a closed window)
     kDone,       // `outcome` says how
   };
@@ -79,6 +80,9 @@ class ExternalSecretSync {
     kube::ObjectKey target;
   };
 
+  // Whether the store is for us to ask, or to say that we cannot. If not, `early` is the result.
+  bool IsForUs(const mirror::ExternalSecret& object, const store::StoreId& id,
+               SyncResult& early) const;
   // Nothing: the result is already known to be `early`.
   std::optional<Snapshots> AskSources(const mirror::ExternalSecret& object, SyncResult& early);
   std::optional<SyncResult> NotNow(const Call& call);

@@ -1,5 +1,9 @@
 #include "agent/controller/mirror.h"
 
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "agent/controller/cluster_external_secret_controller.h"
@@ -31,9 +35,13 @@ class Mirror::Impl {
                  [this](const kube::ObjectKey& secret) { restarter_.AfterChange(secret); },
              .on_marked = [this](const kube::ObjectKey& secret) { restarter_.Resume(secret); }},
             api, informers, stores, api_factory, cache, leases_, events_, clock),
-        cluster_external_secrets_({.is_mine = MayWrite(), .namespaces = Namespaces()}, api,
-                                  informers, events_, clock),
         push_secrets_(api, informers, stores, api_factory, leases_, events_, clock) {
+    if (options.scope.IsAll()) {
+      cluster_external_secrets_.emplace(
+          ClusterExternalSecretController::Options{.is_mine = MayWrite(),
+                                                   .namespaces = Namespaces()},
+          api, informers, events_, clock);
+    }
     listener_ = stores.Listen({.on_store =
                                    [this](const store::StoreId& id) {
                                      store_controller_.OnStoreChanged(id);
@@ -42,11 +50,11 @@ class Mirror::Impl {
                                .on_namespace =
                                    [this](const std::string& name) {
                                      external_secrets_.OnNamespaceChanged(name);
-                                     cluster_external_secrets_.OnNamespaceChanged();
+                                     OnNamespaceChanged();
                                    },
                                .on_synced =
                                    [this] {
-                                     cluster_external_secrets_.OnNamespaceChanged();
+                                     OnNamespaceChanged();
                                      push_secrets_.OnStoreChanged();
                                    }});
     leases_.Start({.on_gained = [this](int shard) { OnGained(shard); },
@@ -83,17 +91,21 @@ class Mirror::Impl {
     };
   }
 
+  void OnNamespaceChanged() {
+    if (cluster_external_secrets_) cluster_external_secrets_->OnNamespaceChanged();
+  }
+
   void OnGained(int shard) {
     store_controller_.OnShardGained(shard);
     external_secrets_.OnShardGained(shard);
-    cluster_external_secrets_.OnShardGained();
+    if (cluster_external_secrets_) cluster_external_secrets_->OnShardGained();
     push_secrets_.OnShardGained(shard);
   }
 
   void OnLost(int shard) {
     store_controller_.OnShardLost(shard);
     external_secrets_.OnShardLost(shard);
-    cluster_external_secrets_.OnShardLost();
+    if (cluster_external_secrets_) cluster_external_secrets_->OnShardLost();
     push_secrets_.OnShardLost(shard);
     restarter_.OnShardLost();
   }
@@ -104,7 +116,8 @@ class Mirror::Impl {
   WorkloadRestarter restarter_;
   StoreController store_controller_;
   ExternalSecretController external_secrets_;
-  ClusterExternalSecretController cluster_external_secrets_;
+  // None with a narrow scope.
+  std::optional<ClusterExternalSecretController> cluster_external_secrets_;
   PushSecretController push_secrets_;
   int listener_ = 0;
 };

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "kube/api.h"
 #include "kube/informer.h"
+#include "kube/namespace_scope.h"
 
 namespace escagent::controller {
 
@@ -31,6 +32,8 @@ class Mirror {
   struct Options {
     std::string node_name;
     std::string namespace_name;  // of the leases
+    // Of `informers` and `stores`. ClusterExternalSecrets are served with all namespaces only.
+    kube::NamespaceScope scope{};
     mirror::Compat compat;
   };
 

@@ -46,7 +46,7 @@ PushSecretController::PushSecretController(kube::Api& api, kube::Informers& info
                  [this](const std::string& name, const store::LabelSelector& selector) {
                    return sources_.Names({name, "", selector.ToString()});
                  }},
-            api, stores, std::move(api_factory)) {}
+            api, stores, std::move(api_factory), clock) {}
 
 PushSecretController::~PushSecretController() {
   kube::InformerHandle informer;  // outlives the lock, as its end waits for the handler
@@ -211,7 +211,7 @@ void PushSecretController::Conclude(const Key& key, const Tracked& tracked,
                                     const PushResult& result, const kube::CallOptions& call) {
   using Kind = PushResult::Kind;
   const Clock::TimePoint now = clock_.Now();
-  if (result.kind == Kind::kPending) return queue_.AddAt(key, now + kFirstRetry);
+  if (result.kind == Kind::kPending) return queue_.AddAt(key, now + result.pause);
   if (result.kind == Kind::kForeign) return sources_.Leave(key);
   const PushSecret& push = *tracked.object;
   const mirror::PushOutcome& outcome = result.outcome;

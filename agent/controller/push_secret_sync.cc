@@ -7,6 +7,7 @@
 
 #include "agent/controller/kube_data.h"
 #include "agent/mirror/data_hash.h"
+#include "agent/mirror/refresh.h"
 #include "agent/mirror/target_secret.h"
 #include "esc/edit/definition_editor.h"
 
@@ -55,11 +56,12 @@ Result<esc::Value> OpenNow(esc::Api& api, const esc::EnvironmentRef& ref,
 }  // namespace
 
 PushSecretSync::PushSecretSync(Options options, kube::Api& api, store::KubeStoreRegistry& stores,
-                               store::ApiFactory api_factory)
+                               store::ApiFactory api_factory, Clock& clock)
     : options_(std::move(options)),
       api_(api),
       stores_(stores),
-      api_factory_(std::move(api_factory)) {}
+      api_factory_(std::move(api_factory)),
+      clock_(clock) {}
 
 PushResult PushSecretSync::Run(const PushSecret& push, PushMemory& memory,
                                const kube::CallOptions& call) {
@@ -75,6 +77,7 @@ PushResult PushSecretSync::Run(const PushSecret& push, PushMemory& memory,
     return result;
   }
   if (!push.spec_problems.empty()) return Done(mirror::InvalidPushSpec(push.spec_problems));
+  if (const Status scope = CheckScope(push); !scope) return OutOfScope(push, scope.error());
   Result<Sources> sources = ReadSources(push, call);
   if (!sources) {
     const bool was_pushed = push.status.synced.is_object() && !push.status.synced.empty();
@@ -94,7 +97,34 @@ PushResult PushSecretSync::Run(const PushSecret& push, PushMemory& memory,
 
 PushResult PushSecretSync::RemoveAll(const PushSecret& push, PushMemory& memory,
                                      const kube::CallOptions& call) {
+  if (!stores_.Synced()) {
+    PushResult result;
+    result.kind = Kind::kPending;
+    return result;
+  }
   return Push(push, {}, {}, memory, call);
+}
+
+Status PushSecretSync::CheckScope(const PushSecret& push) const {
+  for (const mirror::PushStoreRef& ref : push.spec.stores) {
+    ESC_RETURN_IF_ERROR(stores_.CheckScope(ref.id));
+  }
+  for (const mirror::PushAll& all : push.spec.data_to) {
+    if (all.store.id.name.empty() && !all.store.selector) continue;
+    ESC_RETURN_IF_ERROR(stores_.CheckScope(all.store.id));
+  }
+  return {};
+}
+
+PushResult PushSecretSync::OutOfScope(const PushSecret& push, const Error& error) const {
+  const auto now = clock_.WallNow();
+  const auto until = mirror::LookedAfterUntil(push.status.conditions, push.status.refresh_time,
+                                              push.spec.refresh_interval, now);
+  if (!until) return Done(mirror::PushFailed(error.message));
+  PushResult result;
+  result.kind = Kind::kPending;
+  result.pause = std::chrono::ceil<std::chrono::seconds>(*until - now);
+  return result;
 }
 
 std::vector<store::StoreId> PushSecretSync::StoresOf(const PushSecret& push, bool& foreign) const {
@@ -180,8 +210,9 @@ PushResult PushSecretSync::Push(const PushSecret& push, const Sources& sources,
   for (const store::StoreId& id : mirror::SyncedStores(push)) {
     if (std::find(stores.begin(), stores.end(), id) != stores.end()) continue;
     const bool removes = push.spec.deletion_policy == mirror::PushDeletionPolicy::kDelete;
-    // A store that is gone, too, takes what it had along.
-    if (!removes || stores_.WhoseIs(id) != store::Ownership::kOurs) {
+    const store::Ownership owner = stores_.WhoseIs(id);
+    // A store that is gone, too, takes what it had along; one that cannot be seen does not.
+    if (!removes || owner == store::Ownership::kAbsent || owner == store::Ownership::kForeign) {
       synced.erase(mirror::SyncedStoreKey(id));
     } else if (const Status added = AddWish(push, id, {}, environments); !added) {
       return Done(mirror::PushToStoreFailed(id, added.error(), std::move(synced)));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "agent/mirror/push_secret.h"
 #include "agent/mirror/push_status.h"
 #include "agent/store/kube_store_registry.h"
+#include "base/clock.h"
 #include "esc/api.h"
 #include "kube/api.h"
 
@@ -32,10 +34,12 @@ using PushMemory = std::map<cache::EnvironmentKey, PushedState>;
 struct PushResult {
   enum class Kind {
     kForeign,  // another controller's: none of its stores is ours
-    kPending,  // stores or Secrets have not been read yet
+    kPending,  // stores or Secrets have not been read yet, or somebody else, who may see a store
+               // that is out of scope, looks after it; to be run again after `pause`
     kDone
   };
   Kind kind = Kind::kDone;
+  std::chrono::milliseconds pause{1000};
   mirror::PushOutcome outcome;
 };
 
@@ -55,7 +59,7 @@ class PushSecretSync {
   };
 
   PushSecretSync(Options options, kube::Api& api, store::KubeStoreRegistry& stores,
-                 store::ApiFactory api_factory);
+                 store::ApiFactory api_factory, Clock& clock);
 
   // `memory` is the object's own, kept from call to call: what has not changed since is not
   // compared again.
@@ -86,6 +90,9 @@ class PushSecretSync {
   Result<std::vector<std::string>> SourceNames(const mirror::PushSecret& push) const;
   Status ApplyTemplate(const mirror::PushSecret& push, Sources& sources,
                        const kube::CallOptions& call);
+  // FAILED_PRECONDITION when the object wants stores that this agent may not see.
+  Status CheckScope(const mirror::PushSecret& push) const;
+  PushResult OutOfScope(const mirror::PushSecret& push, const Error& error) const;
   // The stores that the object means, of those that are ours.
   std::vector<store::StoreId> StoresOf(const mirror::PushSecret& push, bool& foreign) const;
   PushResult Push(const mirror::PushSecret& push, const Sources& sources,
@@ -108,6 +115,7 @@ class PushSecretSync {
   kube::Api& api_;
   store::KubeStoreRegistry& stores_;
   const store::ApiFactory api_factory_;
+  Clock& clock_;
 };
 
 }  // namespace escagent::controller

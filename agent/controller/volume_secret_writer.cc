@@ -117,6 +117,10 @@ Status VolumeSecretWriter::AfterConflicts(const std::string& seed, const std::st
 
 Status VolumeSecretWriter::Write(const MirroredSecret& secret, bool urgent,
                                  const std::stop_token& stop) {
+  if (Status served = scope_.Check(secret.pod.namespace_name); !served) {
+    return std::unexpected(
+        Annotate(std::move(served).error(), "write Secret " + secret.FullName()));
+  }
   const kube::CallOptions options{
       .priority = urgent ? kube::Priority::kInteractive : kube::Priority::kNormal,
       .timeout = kCallTimeout,
@@ -148,6 +152,7 @@ Status VolumeSecretWriter::TryWrite(const MirroredSecret& secret,
 
 Status VolumeSecretWriter::Release(const std::string& name, const csi::PodInfo& pod,
                                    const std::stop_token& stop) {
+  if (!scope_.Contains(pod.namespace_name)) return {};
   const kube::CallOptions options{
       .priority = kube::Priority::kNormal, .timeout = kCallTimeout, .stop = stop};
   return AfterConflicts(pod.uid, stop, [&] {

@@ -2,11 +2,13 @@
 
 #include <stop_token>
 #include <string>
+#include <utility>
 
 #include "agent/volume/secret_mirror.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "kube/api.h"
+#include "kube/namespace_scope.h"
 
 namespace escagent::controller {
 
@@ -29,12 +31,15 @@ inline constexpr char kVolumeSourceAnnotation[] = "esc-agent.io/volume";
 // what it is given.
 class VolumeSecretWriter final : public volume::SecretMirror {
  public:
-  VolumeSecretWriter(kube::Api& api, Clock& clock) : api_(api), clock_(clock) {}
+  VolumeSecretWriter(kube::NamespaceScope scope, kube::Api& api, Clock& clock)
+      : scope_(std::move(scope)), api_(api), clock_(clock) {}
 
   // Beside the errors of the seam: the API server's. ABORTED when others write it all the time, or
-  // when it is being deleted: try again.
+  // when it is being deleted: try again. FAILED_PRECONDITION, without asking the API server, when
+  // the namespace is out of scope.
   Status Write(const volume::MirroredSecret& secret, bool urgent,
                const std::stop_token& stop) override;
+  // Out of scope there is nothing to release: OK.
   Status Release(const std::string& name, const csi::PodInfo& pod,
                  const std::stop_token& stop) override;
 
@@ -46,6 +51,7 @@ class VolumeSecretWriter final : public volume::SecretMirror {
   template <class Attempt>
   Status AfterConflicts(const std::string& seed, const std::stop_token& stop, Attempt attempt);
 
+  const kube::NamespaceScope scope_;
   kube::Api& api_;
   Clock& clock_;
 };

@@ -1,5 +1,9 @@
 #pragma once
 
+#include <chrono>
+#include <optional>
+#include <span>
+
 #include "agent/mirror/external_secret.h"
 
 namespace escagent::mirror {
@@ -12,5 +16,13 @@ namespace escagent::mirror {
 //
 // When this is false, only objects with RefreshesPeriodically() follow their source.
 bool MustSync(const ExternalSecret& object, bool target_valid);
+
+// Until when somebody else may be trusted to keep an object up to date whose store this agent may
+// not see: its status says that it is ready and was refreshed within two refresh intervals. Without
+// an interval nothing more is due: ask again in an hour. Nothing: nobody does.
+std::optional<std::chrono::system_clock::time_point> LookedAfterUntil(
+    std::span<const Condition> conditions,
+    std::optional<std::chrono::system_clock::time_point> refresh_time,
+    std::chrono::milliseconds refresh_interval, std::chrono::system_clock::time_point now);
 
 }  // namespace escagent::mirror

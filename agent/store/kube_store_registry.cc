@@ -85,9 +85,18 @@ void KubeStoreRegistry::Start() {
                                          .metadata_only = metadata_only},
                                         std::move(handler)));
   };
-  for (const StoreKind kind : {StoreKind::kSecretStore, StoreKind::kClusterSecretStore}) {
+  const auto follow_stores = [&](StoreKind kind) {
     follow(StoreResource(kind), false, std::make_shared<StoreWatcher>(*this, kind));
+  };
+  if (!options_.scope.IsAll()) {
+    {
+      MutexLock lock(mutex_);
+      synced_[kClusterStores] = synced_[kNamespaces] = true;
+    }
+    return follow_stores(StoreKind::kSecretStore);
   }
+  follow_stores(StoreKind::kSecretStore);
+  follow_stores(StoreKind::kClusterSecretStore);
   follow(kube::Namespaces(), true, std::make_shared<NamespaceWatcher>(*this));
 }
 
@@ -227,13 +236,18 @@ Result<ResolvedStore> KubeStoreRegistry::ResolveForValidation(const StoreId& id)
 
 Result<KubeStoreRegistry::StorePtr> KubeStoreRegistry::FindUsable(
     const StoreId& id, const std::string& for_namespace) const {
+  ESC_RETURN_IF_ERROR(CheckScope(id));
   MutexLock lock(mutex_);
   const auto it = stores_.find(id);
   if (it == stores_.end()) {
     const Source source = id.kind == StoreKind::kSecretStore ? kStores : kClusterStores;
     if (!synced_[source]) return std::unexpected(NotRead(id));
-    return NotFound("could not get " + std::string(KindName(id.kind)) + " \"" + id.name +
-                    "\", there is no such store" + Suggestions(id, for_namespace));
+    std::string why = "could not get " + std::string(KindName(id.kind)) + " \"" + id.name +
+                      "\", there is no such store" + Suggestions(id, for_namespace);
+    if (const Status& health = health_[source]; !health) {
+      why += "; stores cannot be followed now: " + health.error().message;
+    }
+    return NotFound(std::move(why));
   }
   const StoreObject& store = *it->second;
   if (!store.ours) {
@@ -249,6 +263,21 @@ Result<KubeStoreRegistry::StorePtr> KubeStoreRegistry::FindUsable(
     return FailedPrecondition("read " + id.ToString() + ": " + store.ProblemText());
   }
   return it->second;
+}
+
+Status KubeStoreRegistry::CheckScope(const StoreId& id) const {
+  const kube::NamespaceScope& scope = options_.scope;
+  if (scope.IsAll()) return {};
+  const std::string what =
+      "could not get " + (id.name.empty() ? std::string(KindName(id.kind)) + "s" : id.ToString());
+  if (id.kind == StoreKind::kClusterSecretStore) {
+    return FailedPrecondition(what + ": " + scope.Limits() +
+                              " and reads no cluster-scoped stores; use a SecretStore");
+  }
+  if (Status served = scope.Check(id.namespace_name); !served) {
+    return std::unexpected(Annotate(std::move(served).error(), what));
+  }
+  return {};
 }
 
 Status KubeStoreRegistry::CheckAdmitted(const StoreObject& store,
@@ -316,6 +345,7 @@ bool KubeStoreRegistry::AllSynced() const {
 }
 
 Ownership KubeStoreRegistry::WhoseIs(const StoreId& id) const {
+  if (!CheckScope(id)) return Ownership::kOutOfScope;
   MutexLock lock(mutex_);
   const auto it = stores_.find(id);
   if (it != stores_.end()) return it->second->ours ? Ownership::kOurs : Ownership::kForeign;

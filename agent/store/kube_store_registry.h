@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "kube/api.h"
 #include "kube/informer.h"
+#include "kube/namespace_scope.h"
 
 namespace escagent::store {
 
@@ -26,7 +27,8 @@ namespace escagent::store {
 enum class Ownership {
   kUnknown,  // the stores of the API server have not been read yet
   kAbsent,
-  kForeign,  // of another controller class or provider
+  kOutOfScope,  // nobody here may know: see Options::scope
+  kForeign,     // of another controller class or provider
   kOurs
 };
 
@@ -55,9 +57,13 @@ class KubeStoreRegistry final : public StoreRegistry {
     std::string default_api_url = kDefaultApiUrl;
     // Stores with another spec.controller are not ours; those with none are.
     std::string controller_class = "esc-agent";
+    // With some namespaces only, stores of other namespaces, ClusterSecretStores and namespaces are
+    // not asked for.
+    kube::NamespaceScope scope{};
     TokenSecrets::Options tokens{};
   };
 
+  // `informers` have the same scope.
   KubeStoreRegistry(Options options, kube::Api& api, kube::Informers& informers, Clock& clock);
   // No call may be under way.
   ~KubeStoreRegistry() override;
@@ -69,8 +75,9 @@ class KubeStoreRegistry final : public StoreRegistry {
 
   // Both block for at most TokenSecrets::Options::read_timeout, when the token is not known yet.
   // UNAVAILABLE: the stores have not been read yet, or a token cannot be read just now; NOT_FOUND
-  // lists the stores that the namespace could use; FAILED_PRECONDITION: the store is not ours, or
-  // its spec is wrong; PERMISSION_DENIED: its conditions do not admit the namespace;
+  // lists the stores that the namespace could use; FAILED_PRECONDITION: the store is not ours, its
+  // spec is wrong, or it is out of scope; PERMISSION_DENIED: its conditions do not admit the
+  // namespace;
   // UNAUTHENTICATED: there is no usable token.
   Result<ResolvedStore> SecretStore(const std::string& namespace_name,
                                     const std::string& name) override EXCLUDES(mutex_);
@@ -79,12 +86,15 @@ class KubeStoreRegistry final : public StoreRegistry {
   // The store as such, whatever namespaces it admits: for who validates it.
   Result<ResolvedStore> ResolveForValidation(const StoreId& id) EXCLUDES(mutex_);
 
+  // OK, or FAILED_PRECONDITION that says which namespaces are served. The name does not matter.
+  Status CheckScope(const StoreId& id) const;
   Ownership WhoseIs(const StoreId& id) const EXCLUDES(mutex_);
   // Null when there is none, or none yet.
   std::shared_ptr<const StoreObject> Find(const StoreId& id) const EXCLUDES(mutex_);
   std::vector<std::shared_ptr<const StoreObject>> List() const EXCLUDES(mutex_);
-  // Nothing when there is no such namespace, or none yet.
+  // Nothing when there is no such namespace, none yet, or a narrow scope.
   std::optional<Labels> NamespaceLabels(const std::string& name) const EXCLUDES(mutex_);
+  // Empty with a narrow scope.
   std::map<std::string, Labels> Namespaces() const EXCLUDES(mutex_);
   // Whether everything has been read once.
   bool Synced() const EXCLUDES(mutex_);

@@ -6,16 +6,12 @@
 #include <utility>
 
 #include "agent/store/field_reader.h"
+#include "kube/namespace_scope.h"
 
 namespace escagent::store {
 namespace {
 
 // eso-compat.md section 1, "Name patterns".
-bool IsNamespaceName(const std::string& name) {
-  static const re2::RE2 pattern("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?");
-  return re2::RE2::FullMatch(name, pattern);
-}
-
 bool IsObjectName(const std::string& name) {
   constexpr std::size_t kLongest = 253;
   static const re2::RE2 pattern("[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*");
@@ -43,7 +39,7 @@ void ReadId(const FieldReader& object, StoreId& id) {
     id.namespace_name.clear();
   } else {
     if (id.namespace_name.empty()) id.namespace_name = "default";
-    if (!IsNamespaceName(id.namespace_name)) {
+    if (!kube::IsNamespaceName(id.namespace_name)) {
       object.Problem("metadata.namespace", "is no valid name of a namespace");
     }
   }

@@ -31,7 +31,7 @@ class VolumeSecretClusterTest : public ClusterTestBase {
     ClusterTestBase::SetUp();
     if (IsSkipped() || HasFatalFailure()) return;
     kube_ = Connect();
-    writer_.emplace(kube_->api(), clock_);
+    writer_.emplace(kube::NamespaceScope(), kube_->api(), clock_);
   }
 
   csi::PodInfo MakePod(const std::string& name) {
@@ -74,6 +74,21 @@ class VolumeSecretClusterTest : public ClusterTestBase {
   std::unique_ptr<kube::Cluster> kube_;
   std::optional<VolumeSecretWriter> writer_;
 };
+
+TEST_P(VolumeSecretClusterTest, OutOfScopeNothingIsWrittenOrReleased) {
+  const csi::PodInfo pod = MakePod("one");
+  ASSERT_TRUE(Write(Wanted(pod)));
+  VolumeSecretWriter elsewhere(*kube::NamespaceScope::Parse("shop"), kube_->api(), clock_);
+  const Status written = elsewhere.Write(Wanted(pod, "new"), true, {});
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(written.error().message,
+            "write Secret esc-agent/app-env: this agent serves namespace shop only "
+            "(--watch-namespaces), not namespace esc-agent");
+  EXPECT_TRUE(elsewhere.Release("app-env", pod, {}));
+  EXPECT_EQ(Stored()["data"], json({{"key", kCanaryBase64}}));
+  EXPECT_THAT(Owners(), UnorderedElementsAre("one"));
+}
 
 TEST_P(VolumeSecretClusterTest, ASecretsLife) {
   const csi::PodInfo one = MakePod("one");
@@ -172,7 +187,7 @@ TEST_P(VolumeSecretClusterTest, AgentsOfSeveralNodesLoseNobodysOwnership) {
     for (std::size_t agent = 0; agent < kAgents; ++agent) {
       agents.emplace_back([&, agent] {
         const std::unique_ptr<kube::Cluster> kube = Connect();
-        VolumeSecretWriter writer(kube->api(), clock_);
+        VolumeSecretWriter writer({}, kube->api(), clock_);
         const auto until_done = [](const auto& call) {
           // What the worker does with it: again later.
           Status status = call();
