@@ -23,7 +23,7 @@ ul.bad{margin:0;padding:.5rem 1rem .5rem 2rem;background:var(--badback);border-r
 margin-top:1rem}
 .tiles>div{background:var(--tile);border-radius:.5rem;padding:.75rem}
 .tiles b{font-size:1.5rem;display:block;line-height:1.2}
-.plot{position:relative;height:9rem;border-bottom:1px solid var(--line);padding-left:3.5rem}
+.plot{position:relative;height:9rem;margin-top:1.5rem;border-bottom:1px solid var(--line);padding-left:3.5rem}
 .plot>span{position:absolute;left:0;right:0;border-bottom:1px dashed var(--line);
 color:var(--soft);font-size:.75rem;line-height:1.2}
 .bars{position:relative;display:flex;height:100%;align-items:flex-end;gap:1px}
@@ -37,7 +37,7 @@ color:var(--soft);font-size:.75rem}
 table{border-collapse:collapse;width:100%}
 th,td{text-align:left;padding:.35rem .75rem .35rem 0;border-bottom:1px solid var(--line);
 vertical-align:top}
-th{color:var(--soft);font-weight:600}tr.bad td{background:var(--badback)}
+th{color:var(--soft);font-weight:600;white-space:nowrap}tr.bad td{background:var(--badback)}
 @media(max-width:700px){thead{display:none}table,tbody,tr,td{display:block}
 tr{border:1px solid var(--line);border-radius:.5rem;padding:.5rem .75rem;margin-bottom:.75rem}
 tr.bad{background:var(--badback)}td{border:0;padding:.15rem 0}td:empty{display:none}
