@@ -9,7 +9,6 @@
 #include "fuse/keeper/mounts.h"
 
 namespace escagent::keeper {
-
 struct Options {
   const char* socket = nullptr;
   const char* kubelet_dir = nullptr;
@@ -47,9 +46,10 @@ class Keeper {
     kubelet_dir_.Reset(open(options_.kubelet_dir, O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!kubelet_dir_) return errno;
     signal(SIGCHLD, [](int) {});  // it ends a ppoll, and comes only there
-    sigset_t children = {};
-    sigaddset(&children, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &children, &signals_);
+    sigset_t between = {};        // messages only
+    sigaddset(&between, SIGCHLD);
+    sigaddset(&between, SIGTERM);
+    sigprocmask(SIG_BLOCK, &between, &signals_);
     watchdog_deadline_ = NowMs() + options_.watchdog_ms;
     int error = TakeOver();
     if (error == ENOENT) {
@@ -202,10 +202,9 @@ class Keeper {
   int Do(Packet& p) {
     const Message& m = p.message;
     const Verb verb{m.verb};
-    if (verb == Verb::kGetSockets) p = {m, {&csi_, &registration_}};
-    if (verb == Verb::kGetJournal) p = {m, {&journal_}};
-    if (verb == Verb::kDrained) agent_drained_ = true;
-    if (verb == Verb::kGetSockets || verb == Verb::kGetJournal || verb == Verb::kDrained) return 0;
+    if (verb == Verb::kGetSockets) return p = {m, {&csi_, &registration_}}, 0;
+    if (verb == Verb::kGetJournal) return p = {m, {&journal_}}, 0;
+    if (verb == Verb::kDrained) return agent_drained_ = true, 0;
     if (verb == Verb::kReady) return Ready(m.numbers[0] != 0);
     if (verb == Verb::kList) return List(p);
     if (verb == Verb::kMount || verb == Verb::kMountTmpfs) return Mount(p);
@@ -394,5 +393,4 @@ class Keeper {
   unsigned volume_count_ = 0;
   unsigned rotations_ = 0;
 };
-
 }  // namespace escagent::keeper

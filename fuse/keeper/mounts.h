@@ -15,7 +15,6 @@
 // File systems, mounted at <folder>/mount, where `folder` is of OpenVolumeFolder. An int is 0 or an
 // errno. Only StartRotation's process waits for whoever serves a FUSE mount.
 namespace escagent::keeper {
-
 inline constexpr int kMaxDescriptors = 16384;  // of the process: three a volume, and some
 // More than any volume has: small files must not fill the node's memory, nor a folder never end.
 inline constexpr int kMaxFiles = 16384;
@@ -298,5 +297,4 @@ inline pid_t StartRotation(int root, std::uint64_t old_generation, std::uint64_t
   snprintf(folders[1], sizeof folders[1], "..%lu", new_generation);
   _exit(getppid() == parent ? Rotate(0, folders[0], folders[1]) : ECANCELED);
 }
-
 }  // namespace escagent::keeper

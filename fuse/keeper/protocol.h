@@ -16,7 +16,6 @@
 #include "base/unique_fd.h"
 
 namespace escagent::keeper {
-
 // The messages between esc-keeper and an agent, or a new esc-keeper: each a Message in a packet of
 // SOCK_SEQPACKET. A request gets one reply, with its verb and sequence (not 0) and status: 0 or an
 // errno. Who sends something else gets EPROTO and is cut off. What a verb does not name is ignored.
@@ -213,5 +212,4 @@ inline UniqueFd NewMemfd() {
   if (!fd) fd.Reset(memfd_create("esc-agent", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   return fd;
 }
-
 }  // namespace escagent::keeper

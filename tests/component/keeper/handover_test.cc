@@ -216,6 +216,18 @@ TEST_F(Handover, ANewKeeperTakesEverythingWhileReadersRun) {
   EXPECT_TRUE(MountsBelow(Kubelet()).empty());
 }
 
+TEST_F(Handover, AKeeperThatIsToldToEndTakesItsSocketsAway) {
+  StartKeeper();
+  auto agent = NewAgent();
+  ASSERT_TRUE(agent->Ready(true));
+  ASSERT_TRUE(std::filesystem::exists(RegistrationPath()));
+  KeeperProcess().Signal(SIGTERM);
+  EXPECT_EQ(KeeperProcess().Wait(kDeadline), 0);
+  for (const std::string& path : {SocketPath(), CsiPath(), RegistrationPath()}) {
+    EXPECT_FALSE(std::filesystem::exists(path)) << path;
+  }
+}
+
 TEST_F(Handover, TheOldKeeperGoesOnWhenTheNewOneDiesInTheMiddle) {
   StartKeeper();
   auto agent = NewAgent();
