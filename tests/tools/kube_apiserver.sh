@@ -111,7 +111,7 @@ start_apiserver() {
   start "$dir/kube-apiserver.log" "$assets/kube-apiserver" \
     --bind-address 127.0.0.1 --advertise-address 127.0.0.1 --secure-port "$port" \
     --cert-dir "$dir/certs" --client-ca-file "$dir/client-ca.crt" \
-    --etcd-servers "unix://$dir/etcd.sock" --authorization-mode RBAC \
+    --etcd-servers "unix://$dir/etcd.sock" --authorization-mode RBAC --allow-privileged \
     --service-account-issuer https://kubernetes.default.svc \
     --service-account-key-file "$dir/sa.key" --service-account-signing-key-file "$dir/sa.key" \
     --service-cluster-ip-range 10.0.0.0/24 --endpoint-reconciler-type none \
