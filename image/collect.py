@@ -127,7 +127,8 @@ def add_configuration(image):
     image.copy("/usr/lib/os-release", "usr/lib/os-release", base)
     image.link("etc/os-release", "../usr/lib/os-release")
     # Not /etc/ssl/certs of this machine, where its administrator may have added others.
-    certificates = sorted(path for path in owner.files() if path.endswith(".crt"))
+    certificates = sorted(path for path in owner.files()
+                          if path.startswith("/usr/share/ca-certificates/") and path.endswith(".crt"))
     if not certificates:
         raise RuntimeError("the package ca-certificates has brought no certificates")
     bundle = b""
