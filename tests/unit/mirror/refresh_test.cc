@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <optional>
+#include <vector>
+
 #include "agent/mirror/data_hash.h"
 #include "tests/unit/mirror/test_objects.h"
 
@@ -52,6 +56,31 @@ TEST(MustSync, OnlyPeriodicWithAnIntervalFollowsTheSource) {
   EXPECT_FALSE(SyncedObject(kEveryPolicy[2]).spec.RefreshesPeriodically());
   EXPECT_FALSE(SyncedObject(kEveryPolicy[3]).spec.RefreshesPeriodically());
   EXPECT_FALSE(SyncedObject(R"({"refreshInterval": "-1s"})").spec.RefreshesPeriodically());
+}
+
+TEST(LookedAfterUntil, ReadyAndRefreshedWithinTwoIntervals) {
+  using std::chrono::hours;
+  const std::chrono::system_clock::time_point refreshed{hours(10)};
+  const std::vector<Condition> ready = {{.type = kReadyCondition, .status = "True"}};
+  const auto until = [&](hours since, hours interval) {
+    return LookedAfterUntil(ready, refreshed, interval, refreshed + since);
+  };
+  EXPECT_EQ(until(hours(0), hours(1)), refreshed + hours(2));
+  EXPECT_EQ(until(hours(1), hours(1)), refreshed + hours(2));
+  EXPECT_EQ(until(hours(2), hours(1)), std::nullopt);
+  EXPECT_EQ(until(hours(9), hours(0)), refreshed + hours(10)) << "nothing more is due";
+}
+
+TEST(LookedAfterUntil, NotWithoutBoth) {
+  using std::chrono::hours;
+  const std::chrono::system_clock::time_point now{hours(10)};
+  const std::vector<Condition> ready = {{.type = "Other", .status = "False"},
+                                        {.type = kReadyCondition, .status = "True"}};
+  const std::vector<Condition> failed = {{.type = kReadyCondition, .status = "False"}};
+  EXPECT_TRUE(LookedAfterUntil(ready, now, hours(1), now));
+  EXPECT_FALSE(LookedAfterUntil(ready, std::nullopt, hours(1), now));
+  EXPECT_FALSE(LookedAfterUntil(failed, now, hours(1), now));
+  EXPECT_FALSE(LookedAfterUntil({}, now, hours(0), now));
 }
 
 }  // namespace
