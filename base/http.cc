@@ -29,13 +29,18 @@ std::chrono::milliseconds RetryAfter(const HttpResponse& response,
   if (error == std::errc() && end == value.data() + value.size()) {
     return std::min(std::chrono::seconds(seconds), kMaxRetryAfter);
   }
-  std::tm tm{};
-  // IMF-fixdate, the only form that RFC 9110 5.6.7 lets a server send.
-  const char* parsed = strptime(value.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &tm);
-  if (parsed == nullptr || *parsed != '\0') return {};
-  const auto at = std::chrono::system_clock::from_time_t(timegm(&tm));
+  const auto at = ParseHttpDate(value);
+  if (!at) return {};
   return std::clamp<std::chrono::milliseconds>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(at - now), {}, kMaxRetryAfter);
+      std::chrono::duration_cast<std::chrono::milliseconds>(*at - now), {}, kMaxRetryAfter);
+}
+
+std::optional<std::chrono::system_clock::time_point> ParseHttpDate(std::string_view text) {
+  std::tm tm{};
+  const std::string value(text);
+  const char* parsed = strptime(value.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+  if (parsed == nullptr || *parsed != '\0') return std::nullopt;
+  return std::chrono::system_clock::from_time_t(timegm(&tm));
 }
 
 Code CodeOfHttpStatus(int status) {

@@ -59,6 +59,10 @@ class HttpTransport {
 std::chrono::milliseconds RetryAfter(const HttpResponse& response,
                                      std::chrono::system_clock::time_point now);
 
+// The time of an HTTP date (RFC 9110 5.6.7, in the form that servers must send), as in the header
+// Date; nothing for anything else.
+std::optional<std::chrono::system_clock::time_point> ParseHttpDate(std::string_view text);
+
 // INVALID_ARGUMENT for 400, UNAUTHENTICATED for 401, ... The mapping of google.rpc.Code.
 Code CodeOfHttpStatus(int status);
 

@@ -56,6 +56,8 @@ std::optional<MountInfo> ParseLine(std::string_view line) {
   mount.root = Unescape(fields[3]);
   mount.mountpoint = Unescape(fields[4]);
   mount.options = std::string(fields[5]);
+  mount.propagation =
+      Join({fields.data() + 6, static_cast<std::size_t>(separator - fields.begin() - 6)}, " ");
   mount.fs_type = Unescape(separator[1]);
   mount.source = Unescape(separator[2]);
   mount.super_options = Unescape(separator[3]);

@@ -17,7 +17,8 @@ struct MountInfo {
   unsigned device_minor = 0;
   std::string root;
   std::string mountpoint;
-  std::string options;  // of this mount
+  std::string options;      // of this mount
+  std::string propagation;  // "shared:12 master:3"; empty: private
   std::string fs_type;
   std::string source;
   std::string super_options;

@@ -28,6 +28,12 @@ Resource ServiceAccounts() { return {"", "v1", "serviceaccounts", "ServiceAccoun
 Resource TokenReviews() {
   return {"authentication.k8s.io", "v1", "tokenreviews", "TokenReview", false};
 }
+Resource SelfSubjectAccessReviews() {
+  return {"authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview",
+          false};
+}
+Resource CsiDrivers() { return {"storage.k8s.io", "v1", "csidrivers", "CSIDriver", false}; }
+Resource CsiNodes() { return {"storage.k8s.io", "v1", "csinodes", "CSINode", false}; }
 
 std::string ObjectKey::ToString() const {
   return namespace_name.empty() ? name : namespace_name + "/" + name;

@@ -34,6 +34,9 @@ Resource StatefulSets();
 Resource DaemonSets();
 Resource ServiceAccounts();
 Resource TokenReviews();
+Resource SelfSubjectAccessReviews();
+Resource CsiDrivers();
+Resource CsiNodes();
 
 // Which object of a kind. `namespace_name` is empty for cluster-wide kinds.
 struct ObjectKey {

@@ -4,9 +4,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/strings.h"
+#include "agent/store/token_secret.h"
 #include "base/thread.h"
-#include "kube/json_fields.h"
 #include "kube/resource.h"
 
 namespace escagent::store {
@@ -17,32 +16,6 @@ constexpr std::chrono::hours kLongestSleep{1};
 constexpr std::chrono::seconds kBusyRest{10};
 // How long a failed read is not repeated.
 constexpr std::chrono::milliseconds kFailureRest{1000};
-
-kube::ObjectKey KeyOf(const SecretKeyRef& ref) { return {ref.namespace_name, ref.name}; }
-
-Error Fault(const SecretKeyRef& ref, Code code, const std::string& why) {
-  return Error{.code = code,
-               .message = "read the access token from Secret " + KeyOf(ref).ToString() + ", key " +
-                          ref.key + ": " + why};
-}
-
-std::unexpected<Error> NoSecret(const SecretKeyRef& ref) {
-  return std::unexpected(Fault(ref, Code::kUnauthenticated, "there is no such Secret; create it"));
-}
-
-Result<AccessToken> TokenOf(const SecretKeyRef& ref, const kube::Object& secret) {
-  const auto fault = [&ref](const std::string& why) {
-    return std::unexpected(Fault(ref, Code::kUnauthenticated, why));
-  };
-  const nlohmann::json& data = kube::Member(kube::Member(secret.json(), "data"), ref.key);
-  const auto* text = data.get_ptr<const std::string*>();
-  if (text == nullptr) return fault("the Secret has no such key");
-  const std::optional<Secret> bytes = DecodeBase64(*text);
-  if (!bytes) return fault("it is not base64");
-  Result<AccessToken> token = MakeAccessToken(bytes->Reveal());
-  if (!token) return fault(token.error().message);
-  return token;
-}
 
 bool SameAnswer(const Result<AccessToken>& a, const Result<AccessToken>& b) {
   if (a.has_value() != b.has_value()) return false;
@@ -59,14 +32,14 @@ class TokenSecrets::Watcher final : public kube::InformerHandler {
 
   void OnUpsert(kube::Object object, bool /*in_initial_list*/) override {
     there_ = true;
-    tokens_.Report(ref_, TokenOf(ref_, object));
+    tokens_.Report(ref_, TokenOfSecret(ref_, object));
   }
   void OnDelete(const kube::ObjectKey& /*key*/) override {
     there_ = false;
-    tokens_.Report(ref_, NoSecret(ref_));
+    tokens_.Report(ref_, NoTokenSecret(ref_));
   }
   void OnSynced() override {
-    if (!there_) tokens_.Report(ref_, NoSecret(ref_));
+    if (!there_) tokens_.Report(ref_, NoTokenSecret(ref_));
     tokens_.ReportSynced(ref_);
   }
   void OnHealth(const Status& status) override { tokens_.ReportHealth(ref_, status.has_value()); }
@@ -139,32 +112,14 @@ Result<AccessToken> TokenSecrets::Read(const SecretKeyRef& ref) {
   return ReadAndWatch(ref);
 }
 
-Result<AccessToken> TokenSecrets::ReadSecret(const SecretKeyRef& ref) const {
-  const Result<kube::Object> secret =
-      api_.Get(kube::Secrets(), KeyOf(ref),
-               {.priority = kube::Priority::kInteractive, .timeout = options_.read_timeout});
-  if (secret) return TokenOf(ref, *secret);
-  const Error& error = secret.error();
-  switch (error.code) {
-    case Code::kNotFound:
-      return NoSecret(ref);
-    case Code::kPermissionDenied:
-      return std::unexpected(Fault(ref, Code::kUnauthenticated,
-                                   "the agent needs the rights get and watch: " + error.message));
-    case Code::kInvalidArgument:
-      return std::unexpected(Fault(ref, Code::kUnauthenticated, error.message));
-    default:
-      return std::unexpected(Fault(ref, Code::kUnavailable, error.message));
-  }
-}
-
 Result<AccessToken> TokenSecrets::ReadAndWatch(const SecretKeyRef& ref) {
   std::uint64_t reports = 0;
   {
     MutexLock lock(mutex_);
     reports = entries_.at(ref).reports;
   }
-  Result<AccessToken> token = ReadSecret(ref);
+  Result<AccessToken> token = ReadTokenSecret(
+      api_, ref, {.priority = kube::Priority::kInteractive, .timeout = options_.read_timeout});
   bool changed = false;
   std::shared_ptr<Watcher> watcher;
   {

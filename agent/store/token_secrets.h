@@ -76,7 +76,6 @@ class TokenSecrets {
   using Entries = std::map<SecretKeyRef, Entry>;
 
   bool IsCurrent(const Entry& entry) const;
-  Result<AccessToken> ReadSecret(const SecretKeyRef& ref) const;
   // Reads, notes the answer, and starts the watch.
   Result<AccessToken> ReadAndWatch(const SecretKeyRef& ref) EXCLUDES(mutex_);
   // Returns whether Read's answer is another one now.
