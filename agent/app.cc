@@ -21,6 +21,7 @@
 #include "agent/volume/volume_manager.h"
 #include "base/curl_transport.h"
 #include "base/json.h"
+#include "base/locked_memory.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "csi/server.h"
@@ -264,7 +265,8 @@ class App::Impl {
             .now = clock_.Now(),
             .environments = cache_.List(),
             .volumes = volumes_->List(),
-            .mirror = MirrorStatus()};
+            .mirror = MirrorStatus(),
+            .secret_memory = GetLockedMemoryStats()};
   }
 
   std::optional<controller::MirrorStatus> MirrorStatus() const {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/command/dev_server.h"
+#include "agent/command/doctor.h"
 #include "agent/command/eval.h"
 #include "agent/command/mount.h"
 #include "agent/command/output.h"
@@ -44,6 +45,7 @@ int main(int argc, char** argv) {
   command::AddMount(app, exit_code);
   command::AddStatus(app, exit_code);
   command::AddRefresh(app, exit_code);
+  command::AddDoctor(app, exit_code);
   command::AddEval(app, exit_code);
   command::AddDevServer(app, exit_code);
   if (argc > 1 && !IsKnown(app, argv[1])) return command::kWrongUsage;

@@ -20,7 +20,6 @@
 #include "base/version.h"
 
 namespace escagent::command {
-namespace {
 
 std::vector<Flag> RunFlags() {
   const std::string plugin_dir = std::string(kKubeletDir) + "/plugins/" + kDriverName;
@@ -95,6 +94,8 @@ std::vector<Flag> RunFlags() {
       {.name = "log-level", .help = "debug, info, warn or error", .fallback = "info"},
   };
 }
+
+namespace {
 
 void ReadMirrorOptions(FlagSet& flags, AppOptions& options) {
   options.kubeconfig = flags.Text("kubeconfig");

@@ -94,7 +94,10 @@ json ToJson(const Report& report) {
                 {"node", report.node},
                 {"driver", report.driver},
                 {"registered", report.registered},
-                {"startedAt", FormatTime(report.started_at)}};
+                {"startedAt", FormatTime(report.started_at)},
+                {"secretMemory",
+                 {{"mappedBytes", report.secret_memory.mapped_bytes},
+                  {"unlockedBytes", report.secret_memory.unlocked_bytes}}}};
   if (report.keeper_connected) agent["keeperConnected"] = *report.keeper_connected;
   json out = {
       {"agent", std::move(agent)},

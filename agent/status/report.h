@@ -10,6 +10,7 @@
 #include "agent/controller/mirror.h"
 #include "agent/volume/volume_status.h"
 #include "base/clock.h"
+#include "base/locked_memory.h"
 
 namespace escagent::status {
 
@@ -25,6 +26,7 @@ struct Report {
   std::vector<cache::EnvironmentStatus> environments;
   std::vector<volume::VolumeStatus> volumes;
   std::optional<controller::MirrorStatus> mirror;  // nothing: the agent does not mirror
+  LockedMemoryStats secret_memory{};
 };
 
 // {"agent": {...}, "environments": [...], "volumes": [...]} and, with a mirror, "mirror": {...};

@@ -40,6 +40,7 @@ DEPENDENCIES = {
     "agent/mirror": ["base", "esc", "esc/edit", "kube", "agent/cache", "agent/store", "agent/template"],
     "agent/controller": ["base", "esc", "esc/edit", "kube", "agent/cache", "agent/store", "agent/mirror",
                          "agent/template", "agent/volume"],
+    "agent/doctor": ["base", "esc", "kube", "fuse", "fuse/keeper", "agent/store", "agent/status"],
     # Where the parts meet.
     "agent": None,
     "tests": None,

@@ -15,6 +15,7 @@ TEST(ReportJson, TellsEnvironmentsAndVolumes) {
   const nlohmann::json json = ToJson(testing::MakeReport());
   EXPECT_EQ(json["agent"]["node"], "node-1");
   EXPECT_EQ(json["agent"]["registered"], true);
+  EXPECT_EQ(json["agent"]["secretMemory"]["unlockedBytes"], 4096);
   const nlohmann::json& environment = json["environments"][0];
   EXPECT_EQ(environment["environment"], "acme/web/dev");
   EXPECT_EQ(environment["revision"], "7");
