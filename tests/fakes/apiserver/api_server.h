@@ -23,9 +23,10 @@ namespace escagent::apiserver {
 // never silently taken. What it knows of Kubernetes:
 //
 //  - namespaces, secrets, configmaps, events, serviceaccounts (and /token), pods, leases,
-//    deployments, statefulsets, daemonsets, the kinds of RBAC, tokenreviews, and every version of
-//    the CustomResourceDefinitions that are loaded or posted (pruning, defaults, validation; rules
-//    in CEL are not evaluated; conversion None only);
+//    deployments, statefulsets, daemonsets, the kinds of RBAC, csidrivers, csinodes, tokenreviews,
+//    selfsubjectaccessreviews, and every version of the CustomResourceDefinitions that are loaded
+//    or posted (pruning, defaults, validation; rules in CEL are not evaluated; conversion None
+//    only);
 //  - get, list (limit and continue, selectors), watch (bookmarks, sendInitialEvents, 410), create,
 //    update, the four kinds of patch, delete and deletecollection, /status, PartialObjectMetadata;
 //  - metadata.managedFields and server-side apply, optimistic concurrency, finalizers;

@@ -175,6 +175,8 @@ std::vector<ResourcePtr> BuiltinResources() {
                                         "CustomResourceDefinition"))),
             "crd"),
       kOpen);
+  add(ClusterWide(Kind("storage.k8s.io", "v1", "csidrivers", "CSIDriver")), kOpen);
+  add(ClusterWide(Kind("storage.k8s.io", "v1", "csinodes", "CSINode")), kOpen);
   return all;
 }
 

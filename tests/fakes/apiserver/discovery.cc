@@ -53,6 +53,13 @@ json ResourceList(const Registry& registry, const std::string& group, const std:
                     {"kind", "TokenReview"},
                     {"verbs", {"create"}}});
   }
+  if (group == "authorization.k8s.io" && version == "v1") {
+    list.push_back({{"name", "selfsubjectaccessreviews"},
+                    {"singularName", "selfsubjectaccessreview"},
+                    {"namespaced", false},
+                    {"kind", "SelfSubjectAccessReview"},
+                    {"verbs", {"create"}}});
+  }
   return list;
 }
 
@@ -68,6 +75,7 @@ json GroupToJson(const std::string& group, const std::set<std::string>& versions
 std::map<std::string, std::set<std::string>> GroupsOf(const Registry& registry) {
   std::map<std::string, std::set<std::string>> groups;
   groups["authentication.k8s.io"].insert("v1");
+  groups["authorization.k8s.io"].insert("v1");
   for (const ResourcePtr& resource : registry.All()) {
     if (!resource->group.empty()) groups[resource->group].insert(resource->version);
   }

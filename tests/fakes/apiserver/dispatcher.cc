@@ -90,9 +90,16 @@ Done HandleResource(Context& context) {
   return Fail(MethodNotSupported(resource.Name(info.name), info.verb));
 }
 
-bool IsTokenReview(const RequestInfo& info) {
-  return info.group == "authentication.k8s.io" && info.version == "v1" &&
-         info.resource == "tokenreviews" && info.name.empty();
+// Kinds that are asked, not kept.
+using Review = Done (*)(Context& context);
+Review FindReview(const RequestInfo& info) {
+  if (info.version != "v1" || !info.name.empty()) return nullptr;
+  if (info.group == "authentication.k8s.io" && info.resource == "tokenreviews") {
+    return HandleTokenReview;
+  }
+  const bool access =
+      info.group == "authorization.k8s.io" && info.resource == "selfsubjectaccessreviews";
+  return access ? HandleAccessReview : nullptr;
 }
 
 Done Handle(Context& context) {
@@ -108,8 +115,8 @@ Done Handle(Context& context) {
       !context.backend.rbac.IsAllowed(context.user, info, NameFor(context))) {
     return Fail(Rbac::Denial(context.user, info));
   }
-  if (IsTokenReview(info)) {
-    if (info.verb == "create") return HandleTokenReview(context);
+  if (const Review review = FindReview(info); review != nullptr) {
+    if (info.verb == "create") return review(context);
     return Fail(MethodNotSupported({.group = info.group, .resource = info.resource}, info.verb));
   }
   if (context.resource == nullptr) return Fail(NoSuchResource());

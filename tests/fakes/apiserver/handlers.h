@@ -50,8 +50,9 @@ Done HandleUpdate(Context& context);
 Done HandlePatch(Context& context);
 Done HandleDelete(Context& context);
 Done HandleDeleteCollection(Context& context);
-Done HandleToken(Context& context);        // POST serviceaccounts/{name}/token
-Done HandleTokenReview(Context& context);  // POST tokenreviews
+Done HandleToken(Context& context);         // POST serviceaccounts/{name}/token
+Done HandleTokenReview(Context& context);   // POST tokenreviews
+Done HandleAccessReview(Context& context);  // POST selfsubjectaccessreviews
 
 // /version, /healthz, /api, /apis, and below them the lists of resources. 404 for other paths.
 Done HandleDiscovery(Context& context);

@@ -249,4 +249,26 @@ Done HandleTokenReview(Context& context) {
   return {};
 }
 
+Done HandleAccessReview(Context& context) {
+  API_ASSIGN_OR_RETURN(json body, ReadBody(context.http));
+  API_RETURN_IF_ERROR(CheckShape(body));
+  const json asked = body.value("spec", json::object()).value("resourceAttributes", json::object());
+  RequestInfo about;
+  about.is_resource = true;
+  about.verb = asked.value("verb", "");
+  about.group = asked.value("group", "");
+  about.version = asked.value("version", "");
+  about.resource = asked.value("resource", "");
+  about.subresource = asked.value("subresource", "");
+  about.name_space = asked.value("namespace", "");
+  about.name = asked.value("name", "");
+  const bool allowed = !context.backend.enforce_rbac ||
+                       context.backend.rbac.IsAllowed(context.user, about, about.name);
+  body["kind"] = "SelfSubjectAccessReview";
+  body["apiVersion"] = "authorization.k8s.io/v1";
+  body["status"] = {{"allowed", allowed}};
+  SendJson(context.response, 201, body);
+  return {};
+}
+
 }  // namespace escagent::apiserver
