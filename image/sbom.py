@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import urllib.parse
 
 import packages
 
@@ -76,8 +77,8 @@ def _licence(package, extracted):
 
 def _debian_package(package, entries, extracted):
     architecture = package.architecture
-    version = package.version.replace("+", "%2B").replace(":", "%3A").replace("~", "~")
-    name = package.name.replace("+", "%2B")
+    version = urllib.parse.quote(package.version, safe="")
+    name = urllib.parse.quote(package.name, safe="")
     result = {
         "SPDXID": _spdx_id("Package", package.name, architecture),
         "name": package.name,

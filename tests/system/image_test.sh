@@ -44,7 +44,7 @@ finish() {
       [ -s "$log" ] && printf '\n--- %s\n%s\n' "$log" "$(tail -n 20 "$log")" >&2
     done
   fi
-  grep -o " ${work}[^ ]*" /proc/self/mountinfo | sort -ru | xargs -r -n1 umount -l
+  grep -o " ${work}[^ ]*" /proc/self/mountinfo | sort -ru | xargs -r -n1 umount -l 2>/dev/null || true
   rm -rf "$work"
   exit $code
 }
@@ -146,19 +146,19 @@ done
 mount -o remount,bind,ro "$root"
 ip link set lo up
 
-# as_agent, as_keeper ARGUMENT...: the program of the image.
-as_agent() { chroot --userspec=65532:65532 --groups='' "$root" /usr/local/bin/esc-agent "$@"; }
-as_keeper() { chroot "$root" /usr/local/bin/esc-keeper "$@"; }
+# The programs of the image. Not functions: in the background they shall be processes of their own.
+as_agent=(chroot --userspec=65532:65532 --groups='' "$root" /usr/local/bin/esc-agent)
+as_keeper=(chroot "$root" /usr/local/bin/esc-keeper)
 
-version=$(as_agent --version)
+version=$("${as_agent[@]}" --version)
 say "esc-agent --version: $version"
 grep -q "$(sed -n 's/^project(.* VERSION \([0-9.]*\).*/\1/p' "$repository/CMakeLists.txt")" \
   <<<"$version" || die "another version than CMakeLists.txt"
-as_agent eval "$work/definitions/acme/eso-esc-demo/eso-esc-dev.yaml" \
+"${as_agent[@]}" eval "$work/definitions/acme/eso-esc-demo/eso-esc-dev.yaml" \
   --imports "$work/definitions" >"$work/evaluated"
 grep -q '"' "$work/evaluated" || die "esc-agent eval printed nothing"
 
-as_agent dev-server --definitions "$work/definitions" --listen 127.0.0.1:0 \
+"${as_agent[@]}" dev-server --definitions "$work/definitions" --listen 127.0.0.1:0 \
   >"$work/dev-server.log" 2>&1 &
 pids+=($!)
 wait_for "the ESC server's address" grep -q 'http://' "$work/dev-server.log"
@@ -170,13 +170,13 @@ wait_for "the name server" grep -q ready "$work/names_and_tls.log"
 
 plugin=$kubelet/plugins/csi.esc-agent.io
 mkdir -p "$plugin" "$kubelet/plugins_registry" "$kubelet/pods"
-as_keeper --socket "$work/keeper/keeper.sock" --kubelet-dir "$kubelet" \
+"${as_keeper[@]}" --socket "$work/keeper/keeper.sock" --kubelet-dir "$kubelet" \
   --csi-socket "$plugin/csi.sock" \
   --registration-socket "$kubelet/plugins_registry/csi.esc-agent.io-reg.sock" --agent-uid 65532 \
   >"$work/keeper.log" 2>&1 &
 pids+=($!)
 wait_for "the keeper's socket" test -S "$work/keeper/keeper.sock"
-PULUMI_ACCESS_TOKEN=pul-test as_agent run --node-name node --kubelet-dir "$kubelet" \
+PULUMI_ACCESS_TOKEN=pul-test "${as_agent[@]}" run --node-name node --kubelet-dir "$kubelet" \
   --csi-endpoint "unix://$plugin/csi.sock" \
   --registration-socket "$kubelet/plugins_registry/csi.esc-agent.io-reg.sock" \
   --keeper-socket "$work/keeper/keeper.sock" --admin-socket "$work/admin/admin.sock" \
@@ -193,12 +193,11 @@ target=$kubelet/pods/$uid/volumes/kubernetes.io~csi/esc/mount
 [ "$(cat "$target/hello-secret")" = world ] || die "the volume's hello-secret is not \"world\""
 say "a volume from https://esc.test shows hello-secret = world"
 
-# The chroot's command became the agent by exec.
 status=/proc/$agent/status
 [ "$(readlink "/proc/$agent/root")" = "$root" ] || die "the agent is not in the image"
 grep -q '^Uid:[[:space:]]65532[[:space:]]65532' "$status" || die "the agent is not 65532"
 grep -q '^CapEff:[[:space:]]0*$' "$status" || die "the agent has capabilities"
-as_agent status --admin-socket "$work/admin/admin.sock" | grep -q podinfo ||
+"${as_agent[@]}" status --admin-socket "$work/admin/admin.sock" | grep -q podinfo ||
   die "esc-agent status does not show the volume"
 "$bin/fake-kubelet" unpublish "${volume[@]}"
 [ ! -e "$target" ] || die "$target is still there"
