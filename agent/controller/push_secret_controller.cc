@@ -162,12 +162,12 @@ void PushSecretController::Work(const Key& key, const kube::CallOptions& call) {
   }
   const PushSecret& push = *tracked->object;
   if (push.deleting) return Finalize(key, *tracked, call);
+  // First of all: what is another's keeps its finalizers.
+  if (const auto refused = sync_.Refuse(push)) return Conclude(key, *tracked, *refused, call);
+  sources_.Use(key, SourceOf(push));
   const bool deletes = push.spec.deletion_policy == mirror::PushDeletionPolicy::kDelete;
-  if (push.spec_problems.empty()) {
-    sources_.Use(key, SourceOf(push));
-    // First: what is pushed must be removable.
-    if (deletes && !FixFinalizer(key, push, true, call)) return;
-  }
+  // Before it is pushed: it must be removable.
+  if (deletes && !FixFinalizer(key, push, true, call)) return;
   const PushResult result = sync_.Run(push, *tracked->memory, call);
   if (result.kind == PushResult::Kind::kDone && !deletes && HasFinalizer(push)) {
     FixFinalizer(key, push, false, call);
@@ -180,6 +180,10 @@ void PushSecretController::Finalize(const Key& key, const Tracked& tracked,
   const PushSecret& push = *tracked.object;
   sources_.Leave(key);
   if (!HasFinalizer(push)) return;
+  const auto refused = sync_.Refuse(push);
+  if (refused && refused->kind != PushResult::Kind::kDone) {
+    return Conclude(key, tracked, *refused, call);
+  }
   if (push.spec.deletion_policy == mirror::PushDeletionPolicy::kDelete) {
     const PushResult removed = sync_.RemoveAll(push, *tracked.memory, call);
     if (!removed.outcome.ready) return Conclude(key, tracked, removed, call);

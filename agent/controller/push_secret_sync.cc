@@ -63,21 +63,25 @@ PushSecretSync::PushSecretSync(Options options, kube::Api& api, store::KubeStore
       api_factory_(std::move(api_factory)),
       clock_(clock) {}
 
-PushResult PushSecretSync::Run(const PushSecret& push, PushMemory& memory,
-                               const kube::CallOptions& call) {
+std::optional<PushResult> PushSecretSync::Refuse(const PushSecret& push) const {
   PushResult result;
   if (!stores_.Synced()) {
     result.kind = Kind::kPending;
     return result;
   }
   bool foreign = false;
-  const std::vector<store::StoreId> stores = StoresOf(push, foreign);
-  if (stores.empty() && foreign) {
+  if (StoresOf(push, foreign).empty() && foreign) {
     result.kind = Kind::kForeign;
     return result;
   }
   if (!push.spec_problems.empty()) return Done(mirror::InvalidPushSpec(push.spec_problems));
   if (const Status scope = CheckScope(push); !scope) return OutOfScope(push, scope.error());
+  return std::nullopt;
+}
+
+PushResult PushSecretSync::Run(const PushSecret& push, PushMemory& memory,
+                               const kube::CallOptions& call) {
+  if (std::optional<PushResult> refused = Refuse(push)) return *std::move(refused);
   Result<Sources> sources = ReadSources(push, call);
   if (!sources) {
     const bool was_pushed = push.status.synced.is_object() && !push.status.synced.empty();
@@ -92,7 +96,8 @@ PushResult PushSecretSync::Run(const PushSecret& push, PushMemory& memory,
   if (const Status made = ApplyTemplate(push, *sources, call); !made) {
     return Done(mirror::PushFailed(made.error().message));
   }
-  return Push(push, *sources, stores, memory, call);
+  bool foreign = false;
+  return Push(push, *sources, StoresOf(push, foreign), memory, call);
 }
 
 PushResult PushSecretSync::RemoveAll(const PushSecret& push, PushMemory& memory,

@@ -61,6 +61,9 @@ class PushSecretSync {
   PushSecretSync(Options options, kube::Api& api, store::KubeStoreRegistry& stores,
                  store::ApiFactory api_factory, Clock& clock);
 
+  // Why nothing is pushed, without asking anybody: it is another's, the stores are not known yet,
+  // its spec is broken, or stores are out of scope. Nothing: it is to be pushed.
+  std::optional<PushResult> Refuse(const mirror::PushSecret& push) const;
   // `memory` is the object's own, kept from call to call: what has not changed since is not
   // compared again.
   PushResult Run(const mirror::PushSecret& push, PushMemory& memory, const kube::CallOptions& call);

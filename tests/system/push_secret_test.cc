@@ -159,6 +159,34 @@ TEST_P(MirrorPushTest, WhatIsWrongIsSaidAndRecovers) {
   EXPECT_EQ(bed_->AgentLog().find("here\""), std::string::npos);
 }
 
+TEST_P(MirrorPushTest, AnothersPushSecretKeepsItsFinalizers) {
+  json store = bed_->ClusterStore("theirs", "pushed");
+  store["spec"]["controller"] = "default";
+  bed_->Apply(store);
+  json theirs = PushSecret("theirs");
+  theirs["spec"]["secretStoreRefs"][0]["name"] = bed_->name() + "-theirs";
+  theirs["spec"]["deletionPolicy"] = "Delete";
+  bed_->Apply(theirs);
+  json marked = PushSecret("marked");
+  marked["spec"]["secretStoreRefs"][0]["name"] = bed_->name() + "-theirs";
+  marked["metadata"]["finalizers"] = {"pushsecret.externalsecrets.io/finalizer"};
+  bed_->Apply(marked);
+  bed_->Apply(PushSecret("ours"));
+  ASSERT_TRUE(bed_->AwaitReady(PushPath("ours"), "True", "synced successfully"));
+  const json before = bed_->Get(PushPath("marked"));
+  bed_->DeleteObject(PushPath("marked"));
+  // Ours is worked on after them.
+  bed_->DeleteObject(PushPath("ours"));
+  EXPECT_TRUE(WaitFor([&] { return bed_->Get(PushPath("ours")).is_null(); }, seconds(30)));
+  EXPECT_FALSE(bed_->Get(PushPath("theirs"))["metadata"].contains("finalizers"));
+  EXPECT_EQ(bed_->Get(PushPath("marked"))["metadata"]["finalizers"],
+            before["metadata"]["finalizers"]);
+  EXPECT_EQ(bed_->ReadyOf(PushPath("theirs")).status, "");
+  // Its controller finishes.
+  cluster_->Request("PATCH", PushPath("marked"), {{"metadata", {{"finalizers", nullptr}}}},
+                    "application/merge-patch+json");
+}
+
 }  // namespace
 }  // namespace escagent::testing
 
