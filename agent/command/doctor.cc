@@ -71,10 +71,8 @@ doctor::Options ReadOptions(FlagSet& flags) {
   }
   options.controller_class = flags.Text("controller-class");
   options.stores_dir = flags.Text("stores");
-  const std::string mirror = flags.OneOf("mirror", {"auto", "on", "off"});
-  // An agent that may have one, has one: auto is off only where nothing else needs the API server.
-  options.mirror = mirror == "on" || (mirror == "auto" &&
-                                      (options.stores_dir.empty() || !options.kubeconfig.empty()));
+  // "auto" is on where there is an API server, and without one nothing is asked.
+  options.mirror = flags.OneOf("mirror", {"auto", "on", "off"}) != "off";
   options.esc_url = flags.Text("esc-url");
   while (options.esc_url.ends_with('/')) options.esc_url.pop_back();
   return options;

@@ -194,7 +194,8 @@ Finding CheckPropagation(const NodeFiles& files, const std::string& kubelet_dir,
                   "set --kubelet-dir to kubelet's --root-dir, and mount its folder pods into the "
                   "container");
   }
-  const std::string path = real.string().substr(files.Path("").size());
+  const std::string path =
+      "/" + real.lexically_relative(std::filesystem::canonical(files.Path("/"), error)).string();
   const Result<std::string> table = files.Read("/proc/self/mountinfo");
   if (!table) return Skipped(check, table.error().message);
   const std::vector<fuse::MountInfo> mounts = fuse::ParseMountInfo(*table);

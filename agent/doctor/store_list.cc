@@ -76,7 +76,8 @@ StoreList ListFileStores(const std::string& folder, const std::string& default_a
     list.findings.push_back(
         Failed("stores", loaded.error().message, "correct the files; the agent does not start"));
   }
-  const auto files = store::StoreFiles::Scan(folder, nullptr, {});
+  const auto files = store::StoreFiles::Scan(
+      folder, nullptr, [](const store::SecretStoreSpec&, std::vector<std::string>&) {});
   if (!files) return list;
   const store::TokenReader reader(folder);
   for (const store::SecretStoreSpec* spec : (*files)->All()) {
