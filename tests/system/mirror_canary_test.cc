@@ -122,6 +122,14 @@ TEST_P(MirrorCanaryTest, NothingSecretComesOut) {
       },
       seconds(30)));
   CheckEverything();
+  Process doctor({bed_->node().program(), "doctor", "--kubeconfig", cluster_->kubeconfig(),
+                  "--esc-url", bed_->node().esc_url(), "--mirror", "on"},
+                 {}, bed_->node().folder() + "/doctor");
+  EXPECT_EQ(doctor.Wait(seconds(30)), 1);
+  // It has looked at the store whose token is wrong.
+  EXPECT_NE(doctor.Out().find("FAIL  store SecretStore " + bed_->name() + "/token"),
+            std::string::npos);
+  Check("what the doctor prints", doctor.Out() + doctor.Err());
   // The mark is in the Secret, or this test looks for the wrong thing.
   EXPECT_NE(canary_.FindIn(bed_->Get(bed_->SecretPath("good")).dump()), "");
 }
