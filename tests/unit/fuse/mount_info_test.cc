@@ -34,6 +34,7 @@ TEST(MountInfoTest, AcceptsAnyNumberOfOptionalFields) {
         ParseMountInfo("1 2 0:5 / /m ro " + optional + "- fuse.esc-agent esc-agent ro");
     ASSERT_EQ(mounts.size(), 1u) << optional;
     EXPECT_EQ(mounts[0].fs_type, "fuse.esc-agent");
+    EXPECT_EQ(mounts[0].propagation.empty() ? "" : mounts[0].propagation + " ", optional);
   }
 }
 
