@@ -20,7 +20,7 @@ namespace escagent::doctor {
 namespace {
 
 constexpr char kAgentLog[] =
-    "look at the agent's log: kubectl logs ds/esc-agent (on this node: the pod of the DaemonSet)";
+    "look at the agent's log: kubectl -n esc-agent logs, of its pod on this node";
 
 // Whether the file is a socket; what is wrong otherwise. `hidden`: this process cannot tell.
 std::string SocketProblem(const std::string& path, bool& hidden) {
@@ -80,7 +80,7 @@ Findings CheckAgent(const Result<RunningAgent>& agent) {
   } else {
     findings.push_back(Warning(
         check, "version " + agent->version + " runs, and this program is " + std::string(kVersion),
-        "run the doctor of the agent's own image: kubectl exec ds/esc-agent "
+        "run the doctor of the agent's own image: kubectl -n esc-agent exec ds/esc-agent "
         "-- esc-agent doctor"));
   }
   if (agent->unlocked_bytes && *agent->unlocked_bytes > 0) {

@@ -31,7 +31,8 @@ constexpr Release kFloor{5, 4};
 constexpr Release kNoSwap{6, 4};
 constexpr Release kResend{6, 9};
 constexpr char kElsewhere[] =
-    "run it there as well: kubectl exec ds/esc-agent-keeper -- esc-agent doctor --only node";
+    "run it there as well: kubectl -n esc-agent exec ds/esc-agent-keeper -- esc-agent doctor "
+    "--only node";
 
 struct NewCall {
   const char* name;

@@ -64,7 +64,7 @@ Finding CheckPrivileges(const NodeFiles& files, Vantage vantage, bool in_pod) {
   if (files.Field(kStatus, "Seccomp:") == "0") too_much += " it has no seccomp profile;";
   if (too_much.empty()) return Ok(check, "an ordinary user, no capabilities, a seccomp profile");
   too_much.pop_back();
-  return Warning(check, "the agent's container may more than it needs:" + too_much,
+  return Warning(check, "the agent's container is allowed more than it needs:" + too_much,
                  "set runAsUser: 65532, capabilities: {drop: [ALL]} and seccompProfile: {type: "
                  "RuntimeDefault}, as the chart does");
 }
