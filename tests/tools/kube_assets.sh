@@ -2,7 +2,7 @@
 # Puts a real kube-apiserver, etcd and kubectl into a folder, for the tests that want them
 # (KUBEBUILDER_ASSETS). Built from the Go modules of Kubernetes, with the etcd that this version was
 # made with; half an hour on two cores, so what is built is kept in ~/.cache/esc-agent.
-# With "cluster" also what a node needs (kube_cluster.sh), and podinfo and CoreDNS to run on it;
+# With "cluster" also what a node needs (kube_cluster.sh), and podinfo to run on it;
 # another half an hour.
 #
 # usage: kube_assets.sh FOLDER [cluster]
@@ -11,7 +11,6 @@ set -euo pipefail
 
 version=1.36.3
 containerd_version=2.3.7
-coredns_version=1.15.0
 # Its tags are no versions to Go.
 podinfo_version=1.8.1-0.20250910200901-e86405a8674e
 go_needed=1.26
@@ -20,7 +19,7 @@ programs=(etcd kubectl kube-apiserver)
 folder=${1:?usage: kube_assets.sh FOLDER [cluster]}
 if [ "${2:-}" = cluster ]; then
   programs+=(kubelet kube-controller-manager kube-scheduler kube-proxy
-    containerd containerd-shim-runc-v2 ctr coredns podinfo)
+    containerd containerd-shim-runc-v2 ctr podinfo)
 fi
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/esc-agent/kubernetes-$version
 
@@ -34,7 +33,6 @@ package_of() {
   case "$1" in
     etcd) echo go.etcd.io/etcd/server/v3 ;;
     containerd* | ctr) echo "github.com/containerd/containerd/v2/cmd/$1" ;;
-    coredns) echo github.com/coredns/coredns ;;
     podinfo) echo github.com/stefanprodan/podinfo/cmd/podinfo ;;
     *) echo "k8s.io/kubernetes/cmd/$1" ;;
   esac
@@ -44,7 +42,6 @@ package_of() {
 use_module() {
   case "$1" in
     containerd* | ctr) make_module containerd "github.com/containerd/containerd/v2@v$containerd_version" ;;
-    coredns) make_module coredns "github.com/coredns/coredns@v$coredns_version" ;;
     podinfo) make_module podinfo "github.com/stefanprodan/podinfo@v$podinfo_version" ;;
     *) make_kubernetes_module ;;
   esac

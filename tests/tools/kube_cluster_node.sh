@@ -136,6 +136,7 @@ start_control_plane() {
     --bind-address 127.0.0.1 --leader-elect=false --cert-dir "$config"
 }
 
+# Without CAP_SYS_RESOURCE, which some machines' root lacks, nothing can be made less likely to be killed.
 start_containerd() {
   mkdir -p "$config/cni"
   cat >"$config/cni/10-pods.conflist" <<JSON
@@ -153,6 +154,8 @@ state = "/run/containerd"
 address = "/run/containerd/containerd.sock"
 [plugins."io.containerd.cri.v1.images".pinned_images]
 sandbox = "esc-agent.io/pause:1"
+[plugins."io.containerd.cri.v1.runtime"]
+restrict_oom_score_adj = true
 [plugins."io.containerd.cri.v1.runtime".cni]
 bin_dirs = ["$cni_plugins"]
 conf_dir = "$config/cni"
