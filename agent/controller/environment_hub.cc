@@ -90,7 +90,7 @@ void EnvironmentHub::KeepOnly(const User& user, const std::vector<cache::Environ
   MutexLock lock(mutex_);
   const auto used = used_.find(user);
   if (used == used_.end()) return;
-  std::erase_if(used->second, [&](const cache::EnvironmentKey& key) {
+  std::erase_if(used->second, [&](const cache::EnvironmentKey& key) REQUIRES(mutex_) {
     if (std::find(keys.begin(), keys.end(), key) != keys.end()) return false;
     const auto it = environments_.find(key);
     it->second.users.erase(user);

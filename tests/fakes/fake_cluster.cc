@@ -75,7 +75,7 @@ Result<json> FakeCluster::Store(const Resource& resource, const ObjectKey& key, 
   } else {
     const json& old = before->second;
     const std::string version = metadata.value("resourceVersion", "");
-    if (!version.empty() && version != old["metadata"]["resourceVersion"]) {
+    if (!version.empty() && version != old["metadata"]["resourceVersion"].get<std::string>()) {
       return MakeError(Code::kAborted, key.ToString() + ": the object has been modified");
     }
     metadata["uid"] = old["metadata"]["uid"];

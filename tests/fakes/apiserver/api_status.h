@@ -15,7 +15,7 @@ namespace escagent::apiserver {
 struct ApiError {
   int code = 500;
   std::string reason;  // "NotFound", "Conflict", ...
-  std::string message;
+  std::string message{};
   nlohmann::json details{};     // null: none
   int retry_after_seconds = 0;  // > 0: also as the Retry-After header
   std::string continue_token{};
@@ -28,8 +28,8 @@ struct ApiError {
 struct ObjectName {
   std::string group;
   std::string resource;
-  std::string kind;
-  std::string name;
+  std::string kind{};
+  std::string name{};
 
   // resource, with the group behind a dot.
   std::string Qualified() const;
@@ -38,7 +38,7 @@ struct ObjectName {
 // One thing wrong with an object: the reason is "FieldValueRequired", "FieldValueInvalid", ...
 struct FieldCause {
   std::string reason;
-  std::string message;
+  std::string message{};
   std::string field;  // "spec.refreshInterval"
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <system_error>
 #include <utility>
 
@@ -29,8 +30,13 @@ bool IsManifest(const std::filesystem::path& path) {
 }  // namespace
 
 void SortForApply(std::vector<json>& objects) {
-  std::stable_sort(objects.begin(), objects.end(),
-                   [](const json& a, const json& b) { return Rank(a) < Rank(b); });
+  std::multimap<int, json> ranked;  // in their order among equals
+  for (json& object : objects) {
+    const int rank = Rank(object);
+    ranked.emplace(rank, std::move(object));
+  }
+  objects.clear();
+  for (auto& [rank, object] : ranked) objects.push_back(std::move(object));
 }
 
 Result<std::vector<std::string>> ManifestFiles(const std::string& path) {
