@@ -53,8 +53,9 @@ TEST(StatusPageBrowserTest, IsReadableOnAPhoneAndOnADesk) {
   };
   auto server = HttpServer::Start(std::move(options));
   ASSERT_TRUE(server) << server.error().ToString();
-  const std::string command = std::string("python3 ") + LOOK_AT_PAGE + " http://127.0.0.1:" +
-                              std::to_string((*server)->port()) + "/ " + SCREENSHOT_FOLDER;
+  const std::string command = std::string("python3 ") + LOOK_AT_PAGE +
+                              " http://127.0.0.1:" + std::to_string((*server)->port()) + "/ " +
+                              SCREENSHOT_FOLDER;
   const int status = std::system(command.c_str());
   ASSERT_TRUE(WIFEXITED(status));
   if (WEXITSTATUS(status) == kSkip) GTEST_SKIP() << "no Chromium here";
