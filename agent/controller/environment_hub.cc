@@ -68,7 +68,8 @@ EnvironmentHub::View EnvironmentHub::Use(const cache::EnvironmentKey& key,
     Environment& environment = environments_[key];
     if (!environment.Wanted()) {
       environment.api = api;
-      environment.asked_at = environment.next_try = clock_.Now();
+      environment.asked_at.reset();
+      environment.next_try = clock_.Now();
     }
     const auto [it, is_new] = environment.users.try_emplace(user, interval);
     if (is_new) used_[user].push_back(key);
@@ -76,7 +77,8 @@ EnvironmentHub::View EnvironmentHub::Use(const cache::EnvironmentKey& key,
     if (environment.subscription == nullptr) {
       wake = environment.next_try <= clock_.Now();
     } else if (interval < environment.interval) {
-      environment.asked_at = environment.next_try = clock_.Now();
+      environment.asked_at.reset();
+      environment.next_try = clock_.Now();
       wake = true;
     }
     view = ViewOf(environment);
@@ -142,6 +144,7 @@ void EnvironmentHub::TrySubscribe(const cache::EnvironmentKey& key) {
     if (it == environments_.end()) return;
     request.api = it->second.api;
     request.interval = it->second.ShortestInterval();
+    if (!it->second.asked_at) it->second.asked_at = clock_.Now();
     request.since = it->second.asked_at;
   }
   request.on_change = [this, key] { Tell(key); };
@@ -166,9 +169,9 @@ void EnvironmentHub::TrySubscribe(const cache::EnvironmentKey& key) {
     } else {
       environment.error = made.error();
       environment.error->message = esc::WithoutRequestId(std::move(environment.error->message));
-      environment.asked_at = environment.next_try =
-          now +
-          RetryDelay(++environment.failures, std::clamp(interval, kFirstRetry, kLongestRetry));
+      environment.asked_at.reset();
+      environment.next_try = now + RetryDelay(++environment.failures,
+                                              std::clamp(interval, kFirstRetry, kLongestRetry));
     }
   }
   Tell(key);

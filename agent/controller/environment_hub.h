@@ -66,8 +66,9 @@ class EnvironmentHub {
     std::shared_ptr<cache::Subscription> subscription;
     std::chrono::milliseconds interval{0};  // of the subscription, or of the one being made
     std::optional<Error> error;             // why there is no subscription
-    Clock::TimePoint asked_at{};            // since when the subscription is being made
-    Clock::TimePoint next_try{};            // when to ask (again) for the subscription
+    // When the cache was first asked for the subscription that is being made.
+    std::optional<Clock::TimePoint> asked_at;
+    Clock::TimePoint next_try{};  // when to ask (again) for the subscription
     int failures = 0;
     // What the users were last told of.
     std::shared_ptr<const cache::Snapshot> told_snapshot;
