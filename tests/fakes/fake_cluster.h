@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -107,7 +108,7 @@ class FakeCluster::Client final : public kube::Api, public kube::Informers {
       REQUIRES(cluster_.mutex_);
 
   FakeCluster& cluster_;
-  bool cut_ GUARDED_BY(cluster_.mutex_) = false;
+  std::atomic<bool> cut_ = false;
   std::function<Status(std::string_view, const kube::ObjectKey&)> fault_
       GUARDED_BY(cluster_.mutex_);
   std::map<std::string, int> calls_ GUARDED_BY(cluster_.mutex_);
