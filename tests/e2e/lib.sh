@@ -86,6 +86,15 @@ ready() {
     fail "$2 in $1 is not ready: $(kubectl -n "$1" get pods -o wide; events "$1")"
 }
 
+# keepers_ready: OnDelete has no rollout to ask for.
+keepers_ready() {
+  local wanted ready
+  read -r wanted ready < <(kubectl -n "$NAMESPACE" get "daemonset/$RELEASE-keeper" \
+    -o jsonpath='{.status.desiredNumberScheduled} {.status.numberReady}{"\n"}')
+  printf '%s of %s' "$ready" "$wanted"
+  [ "${wanted:-0}" -gt 0 ] && [ "$ready" = "$wanted" ]
+}
+
 # pod_ready POD [SECONDS]
 pod_ready() {
   k wait --for=condition=Ready "pod/$1" --timeout="${2:-120}s" >/dev/null ||

@@ -8,7 +8,7 @@ install_chart "${PREVIOUS_CHART:-$CHART}" >"$WORK/notes" || fail "helm: $(tail -
 $(kubectl -n "$NAMESPACE" get pods -o wide)
 $(events "$NAMESPACE")"
 saw "$(helm list -n "$NAMESPACE" --no-headers | head -n 1)"
-ready "$NAMESPACE" "daemonset/$RELEASE-keeper"
+eventually 180 "keepers are ready" keepers_ready
 ready "$NAMESPACE" "daemonset/$RELEASE"
 kubectl -n "$NAMESPACE" get pods -o wide | sed 's/^/   /'
 eventually 60 "kubelet has registered the driver on every node" \
