@@ -128,14 +128,17 @@ podinfo_env() {
 # uid NAMESPACE KIND/NAME
 uid() { kubectl -n "$1" get "$2" -o jsonpath='{.metadata.uid}'; }
 
-# define NAME FILE...: the definitions that the ESC server has, the Deployment's ConfigMap. A pod that
+# define FILE...: the definitions that the ESC server has, the walkthrough's and these, which win; the
+# Deployment's ConfigMap. A pod that
 # changes is looked at at once by kubelet, which then brings its ConfigMap up to date; by itself it
 # does so every one to two minutes.
 define() {
   local file args=()
+  local -A files=()
   for file in "$ROOT"/manifests/examples/walkthrough/environments/acme/eso-esc-demo/*.yaml "$@"; do
-    args+=(--from-file "$(basename "$file")=$file")
+    files[$(basename "$file")]=$file
   done
+  for file in "${!files[@]}"; do args+=(--from-file "$file=${files[$file]}"); done
   k create configmap definitions --dry-run=client -o yaml "${args[@]}" |
     k apply --server-side --force-conflicts -f - >/dev/null
   k annotate pods -l app=esc-dev-server --overwrite "definitions=$(date +%s%N)" >/dev/null

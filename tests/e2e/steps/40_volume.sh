@@ -15,11 +15,11 @@ expect "dotenv, sourced by a shell" "postgresql://shop:first-password@db.example
 expect "JSON" 5432 "$(show volumes /esc/json/values.json | tr -d ' \n' | sed 's/.*"port":\([0-9]*\).*/\1/')"
 expect "backend tmpfs" db.example.com "$(show volumes /esc/tmpfs/host)"
 expect "an env var from the volume's Secret" first-password \
-  "$(k exec volumes -c reader -- printenv PASSWORD)"
+  "$(k exec volumes -c reader -- sh -c 'echo "$PASSWORD"')"
 if k exec volumes -c reader -- sh -c 'echo x >/esc/files/x' >"$WORK/write" 2>&1; then
   fail "a pod could write into its volume"
 fi
-saw "writing is refused: $(tail -n 1 "$WORK/write")"
+saw "writing is refused: $(head -n 1 "$WORK/write")"
 
 say "a volume whose store does not exist"
 apply wrong_volume.yaml
