@@ -31,3 +31,7 @@ saw "the pod is gone again"
 say "esc-agent status"
 kubectl -n "$NAMESPACE" exec "$(agent_on "$(k get pod volumes -o jsonpath='{.spec.nodeName}')")" -- \
   esc-agent status | sed 's/^/   /'
+
+say "esc-agent doctor, in the agent's pod"
+kubectl -n "$NAMESPACE" exec "$(agent_on "$(k get pod volumes -o jsonpath='{.spec.nodeName}')")" -- \
+  esc-agent doctor | sed 's/^/   /'

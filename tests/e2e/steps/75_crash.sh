@@ -18,9 +18,13 @@ start_readers
 node=$(k get pods -l app=readers -o jsonpath='{.items[0].spec.nodeName}')
 agent=$(agent_on "$node")
 before=$(restarts "$agent")
-saw "killed on $node: process $(helper_on "$node" \
-  'pid=$(pidof esc-agent | tr " " "\n" | while read -r p; do
-     grep -qz "^run$" "/proc/$p/cmdline" && echo "$p"; done) && kill -9 $pid && echo "$pid"')"
+killed=$(helper_on "$node" 'for p in $(pidof esc-agent); do
+    case "$(tr "\0" " " <"/proc/$p/cmdline")" in
+      "/usr/local/bin/esc-agent run "*) kill -9 "$p" && echo "$p" ;;
+    esac
+  done')
+[ -n "$killed" ] || fail "no process of the agent was found on $node"
+saw "killed on $node: process $killed"
 eventually 60 "kubelet has started it again" more_restarts_than "$before" "$agent"
 expect_no_failed_read "kill -9"
 ready "$NAMESPACE" "daemonset/$RELEASE"
