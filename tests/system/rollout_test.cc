@@ -51,8 +51,9 @@ TEST_F(RolloutTest, NoReadFailsWhile30AgentsTakeOver) {
 // kubelet's work on other pods, meanwhile.
 class CallsTest : public StormTest {
  protected:
-  // As kubelet: what is UNAVAILABLE (a broken connection is, too) is tried again, nothing else may
-  // happen. The rest of kubelet's codes for "try again" are for calls that take too long.
+  // As kubelet: what is UNAVAILABLE (a broken connection is, too) is tried again, and CANCELLED, of
+  // a call that an agent has not finished when it hands over. Nothing else may happen: the rest of
+  // kubelet's codes for "try again" are for calls that take too long.
   bool Call(const std::string& what, const std::function<Status()>& call) {
     const auto deadline = steady_clock::now() + seconds(30);
     while (true) {
@@ -62,7 +63,9 @@ class CallsTest : public StormTest {
       const auto took = duration_cast<milliseconds>(steady_clock::now() - start);
       if (took > slowest_.load()) slowest_ = took;
       if (status) return true;
-      if (status.error().code != Code::kUnavailable || steady_clock::now() > deadline) {
+      const bool again =
+          status.error().code == Code::kUnavailable || status.error().code == Code::kCancelled;
+      if (!again || steady_clock::now() > deadline) {
         ADD_FAILURE() << what << ": " << status.error().ToString();
         return false;
       }

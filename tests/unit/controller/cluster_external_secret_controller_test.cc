@@ -116,7 +116,8 @@ TEST_F(ClusterExternalSecretControllerTest, MakesOneInEachSelectedNamespace) {
   EXPECT_EQ(ExternalSecretIn("a")["spec"], Cluster()["spec"]["externalSecretSpec"]);
   EXPECT_FALSE(ExternalSecretIn("b").is_null());
   EXPECT_TRUE(ExternalSecretIn("c").is_null());
-  EXPECT_EQ(controller_->GetStats().ready, 1U);
+  // Counted after the status is written.
+  EXPECT_TRUE(Eventually([&] { return controller_->GetStats().ready == 1; }));
 }
 
 TEST_F(ClusterExternalSecretControllerTest, FollowsItsSpecAndTheNamespaces) {
