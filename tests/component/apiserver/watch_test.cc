@@ -135,19 +135,21 @@ TEST_P(FakeWatchTest, TooOldIsGone) {
 
 TEST_P(FakeWatchTest, CanBeCutAndExpired) {
   const std::string path = Core("secrets") + "?watch=true&resourceVersion=" + Revision();
-  const auto open = [&](std::size_t before) {
-    return TestCluster::WaitUntil([&] { return cluster_->fake().watches() > before; });
+  // The server takes a moment to notice that a reader is gone, so a count is only compared with
+  // zero once the watches before are over.
+  const auto await_watches = [&](std::size_t count) {
+    return TestCluster::WaitUntil([&] { return cluster_->fake().watches() == count; });
   };
-  std::size_t before = cluster_->fake().watches();
+  ASSERT_TRUE(await_watches(0));
   const auto cut = cluster_->Watch(path);
-  ASSERT_TRUE(open(before));
+  ASSERT_TRUE(await_watches(1));
   cluster_->fake().CutWatches("secrets");
   EXPECT_TRUE(cut->AwaitEnd());
   EXPECT_TRUE(cut->Events(0).empty());
 
-  before = cluster_->fake().watches();
+  ASSERT_TRUE(await_watches(0));
   const auto expired = cluster_->Watch(path);
-  ASSERT_TRUE(open(before));
+  ASSERT_TRUE(await_watches(1));
   cluster_->fake().ExpireWatches("secrets");
   EXPECT_TRUE(expired->AwaitEnd());
   const auto events = expired->Events(1);
