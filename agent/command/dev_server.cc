@@ -1,7 +1,9 @@
 #include "agent/command/dev_server.h"
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -23,10 +25,41 @@ std::vector<Flag> DevServerFlags() {
        .help = "HOST:PORT; port 0 takes a free one",
        .fallback = "127.0.0.1:8080"},
       {.name = "token",
-       .help = "the only access token that is accepted; any when unset. Other users of this "
-               "machine see a command line: prefer the variable",
+       .help = "the only access token that is accepted, beside issued ones; any when unset. Other "
+               "users of this machine see a command line: prefer the variable",
        .fallback = ""},
+      {.name = "oidc-issuer",
+       .help = "the issuer (claim iss) whose OIDC tokens are exchanged for access tokens at "
+               "/api/oauth/token; only such tokens are accepted then, and --token",
+       .fallback = ""},
+      {.name = "oidc-jwks",
+       .help = "file with the JWK set of --oidc-issuer, as kubectl get --raw /openid/v1/jwks "
+               "prints it",
+       .fallback = ""},
+      {.name = "oidc-policy",
+       .help = "file with authorization policies (docs/dev-server.md); everybody with a token of "
+               "the issuer is let in when unset",
+       .fallback = ""},
+      {.name = "oidc-max-expiration",
+       .help = "the longest life of an access token",
+       .fallback = "25h"},
   };
+}
+
+std::optional<devserver::OidcOptions> OidcFrom(FlagSet& flags) {
+  const auto longest = flags.Duration("oidc-max-expiration", std::chrono::seconds(1));
+  if (flags.Has("oidc-issuer") != flags.Has("oidc-jwks")) {
+    flags.AddError("--oidc-issuer, --oidc-jwks: both are needed, or none");
+  }
+  if (flags.Has("oidc-policy") && !flags.Has("oidc-issuer")) {
+    flags.AddError("--oidc-policy: needs --oidc-issuer and --oidc-jwks");
+  }
+  if (!flags.Has("oidc-issuer")) return std::nullopt;
+  return devserver::OidcOptions{
+      .issuer = flags.Text("oidc-issuer"),
+      .jwks_file = flags.Text("oidc-jwks"),
+      .policy_file = flags.Text("oidc-policy"),
+      .max_lifetime = std::chrono::duration_cast<std::chrono::seconds>(longest)};
 }
 
 int DevServer(FlagSet& flags) {
@@ -35,6 +68,7 @@ int DevServer(FlagSet& flags) {
   if (const auto address = ListenAddress::Parse(flags.Text("listen")); !address) {
     flags.AddError("--listen: " + address.error().message);
   }
+  auto oidc = OidcFrom(flags);
   if (const int code = ReportUsage(flags); code != kDone) return code;
 
   Signals::Block();
@@ -42,6 +76,7 @@ int DevServer(FlagSet& flags) {
   options.definitions_dir = flags.Text("definitions");
   options.listen = flags.Text("listen");
   if (flags.Has("token")) options.token = Secret(std::string_view(flags.Text("token")));
+  options.oidc = std::move(oidc);
   const auto server = devserver::Server::Start(std::move(options));
   if (!server) return Fail(server.error());
   Print("ESC dev server at " + (*server)->url() + ", serving " + flags.Text("definitions") +

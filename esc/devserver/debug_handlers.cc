@@ -46,6 +46,17 @@ void SetFaults(Backend& backend, const Request& request, httplib::Response& resp
   AddFaultsTo(backend, request, /*replace=*/true, response);
 }
 
+void GetTokens(Backend& backend, const Request&, httplib::Response& response) {
+  SendJson(response, 200, backend.tokens.ToJson());
+}
+
+// ?login= and ?id= choose; without them all.
+void RevokeTokens(Backend& backend, const Request& request, httplib::Response& response) {
+  const std::size_t revoked =
+      backend.tokens.Revoke(request.Parameter("login"), request.Parameter("id"));
+  SendJson(response, 200, {{"revoked", revoked}});
+}
+
 }  // namespace
 
 void AddDebugRoutes(Router& router) {
@@ -56,6 +67,8 @@ void AddDebugRoutes(Router& router) {
   router.Add("POST", "/debug/faults", AddFaults);
   router.Add("PUT", "/debug/faults", SetFaults);
   router.Add("DELETE", "/debug/faults", ClearFaults);
+  router.Add("GET", "/debug/tokens", GetTokens);
+  router.Add("DELETE", "/debug/tokens", RevokeTokens);
 }
 
 }  // namespace escagent::devserver

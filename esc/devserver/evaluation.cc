@@ -7,19 +7,15 @@
 #include "esc/devserver/store_loader.h"
 
 namespace escagent::devserver {
-namespace {
-
-constexpr const char* kUserLogin = "developer";
-
-}  // namespace
-
-SessionTable::Snapshot Evaluate(Backend& backend, const std::string& organization,
-                                std::string environment, std::string_view text) {
-  StoreLoader loader(backend.definitions, organization);
+SessionTable::Snapshot Evaluate(Backend& backend, const Identity& identity,
+                                const std::string& organization, std::string environment,
+                                std::string_view text) {
+  StoreLoader loader(backend.definitions, identity, organization);
   SecretCodec codec;
   eval::EvalOptions options;
   options.environment = std::move(environment);
-  options.identity.user_login = kUserLogin;
+  options.identity.user_id = identity.user_id;
+  options.identity.user_login = identity.login;
   options.identity.organization = organization;
   options.loader = &loader;
   options.decrypter = &codec;

@@ -8,9 +8,10 @@
 
 namespace escagent::devserver {
 
-// Evaluates a text as the definition of `environment` ("project/env"), with the environments of the
-// organization for its imports.
-SessionTable::Snapshot Evaluate(Backend& backend, const std::string& organization,
-                                std::string environment, std::string_view text);
+// Evaluates a text as the definition of `environment` ("project/env"), with those environments of
+// the organization for its imports that `identity` may open.
+SessionTable::Snapshot Evaluate(Backend& backend, const Identity& identity,
+                                const std::string& organization, std::string environment,
+                                std::string_view text);
 
 }  // namespace escagent::devserver

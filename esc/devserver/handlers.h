@@ -14,7 +14,10 @@ void AddUpdateRoutes(Router& router);
 void AddOpenRoutes(Router& router);
 // user_handlers.cc: who the token belongs to.
 void AddUserRoutes(Router& router);
-// debug_handlers.cc: /debug/requests and /debug/faults. No token: this server is for development.
+// oauth_handlers.cc: access tokens for OIDC tokens. They ask for no token.
+void AddOauthRoutes(Router& router);
+// debug_handlers.cc: /debug/requests, /debug/faults and /debug/tokens. No token: this server is for
+// development.
 void AddDebugRoutes(Router& router);
 
 }  // namespace escagent::devserver

@@ -59,17 +59,17 @@ void Open(Backend& backend, const Request& request, httplib::Response& response)
       backend.definitions.Get({organization, request.Argument("project"), request.Argument("env"),
                                request.Argument("version")});
   if (!revision) return SendError(response, revision.error());
-  SendSession(
-      backend, request.Environment(),
-      Evaluate(backend, organization, request.Argument("project") + "/" + request.Argument("env"),
-               revision->text->Reveal()),
-      request, response);
+  SendSession(backend, request.Environment(),
+              Evaluate(backend, request.identity, organization,
+                       request.Argument("project") + "/" + request.Argument("env"),
+                       revision->text->Reveal()),
+              request, response);
 }
 
 void OpenYaml(Backend& backend, const Request& request, httplib::Response& response) {
   SendSession(backend, AnonymousOwner(request),
-              Evaluate(backend, request.Argument("org"), std::string(eval::kAnonymousEnvironment),
-                       request.http.body),
+              Evaluate(backend, request.identity, request.Argument("org"),
+                       std::string(eval::kAnonymousEnvironment), request.http.body),
               request, response);
 }
 
@@ -127,7 +127,7 @@ void ReadYamlSession(Backend& backend, const Request& request, httplib::Response
 }
 
 void CheckYaml(Backend& backend, const Request& request, httplib::Response& response) {
-  const auto result = Evaluate(backend, request.Argument("org"),
+  const auto result = Evaluate(backend, request.identity, request.Argument("org"),
                                std::string(eval::kAnonymousEnvironment), request.http.body);
   if (!result->ok()) return SendFindings(*result, response);
   SecretBuilder body;

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "esc/devserver/identity.h"
+
 namespace escagent::devserver {
 
 struct Backend;
@@ -21,6 +23,7 @@ struct Request {
   std::map<std::string, std::string, std::less<>> arguments;
   // Asked by a fault: answer as older servers do.
   bool old_server = false;
+  Identity identity{};  // who asks
 
   const std::string& Argument(std::string_view name) const;
   // "org/project/env" when the route is about one environment, else empty.

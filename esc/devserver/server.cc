@@ -27,6 +27,24 @@ std::string_view TokenOf(std::string_view header) {
   return header.substr(kScheme.size());
 }
 
+// What a request needs to be allowed; routes name what they do.
+Permission NeededFor(const Request& request) {
+  if (request.route.contains("/open") || request.route.contains("/decrypt")) {
+    return Permission::kOpen;
+  }
+  const std::string& method = request.http.method;
+  const bool reads = method == "GET" || method == "HEAD" || request.route.ends_with("/check");
+  return reads ? Permission::kRead : Permission::kWrite;
+}
+
+bool IsAllowed(const Request& request) {
+  const std::string& organization = request.Argument("org");
+  if (organization.empty()) return true;
+  if (request.Argument("env").empty()) return request.identity.MayUse(organization);
+  return request.identity.May(NeededFor(request), organization,
+                              request.Argument("project") + "/" + request.Argument("env"));
+}
+
 // Announces the whole body and sends half of it; the connection is closed then.
 void Truncate(httplib::Response& response, Connection& connection) {
   // Without a body there is no answer at all.
@@ -56,6 +74,7 @@ class Server::Impl {
     AddUpdateRoutes(router_);
     AddOpenRoutes(router_);
     AddUserRoutes(router_);
+    AddOauthRoutes(router_);
     AddDebugRoutes(router_);
   }
   ~Impl() { stop_.request_stop(); }
@@ -63,6 +82,10 @@ class Server::Impl {
   Status Start(Options options) {
     backend_.token = std::move(options.token);
     backend_.default_session = options.default_session;
+    if (options.oidc) {
+      backend_.oidc.emplace(*std::move(options.oidc), clock_);
+      ESC_RETURN_IF_ERROR(backend_.oidc->Check());
+    }
     ESC_ASSIGN_OR_RETURN(
         http_, HttpServer::Start(
                    options.listen,
@@ -96,10 +119,8 @@ class Server::Impl {
     request.old_server = fault.old_server;
     if (fault.status != 0) {
       SendFault(fault, response);
-    } else if (IsAuthorized(http)) {
-      match->handler(backend_, request, response);
     } else {
-      SendError(response, 401, "Unauthorized: no credentials were provided, or they are invalid");
+      Handle(match->handler, request, response);
     }
     if (fault.truncate) Truncate(response, connection);
   }
@@ -122,11 +143,31 @@ class Server::Impl {
               fault.message.empty() ? "fault " + std::to_string(fault.status) : fault.message);
   }
 
-  bool IsAuthorized(const httplib::Request& request) const {
+  void Handle(Handler handler, Request& request, httplib::Response& response) {
+    if (!request.http.path.starts_with("/api/oauth/")) {
+      auto identity = Authenticate(request.http);
+      if (!identity) {
+        SendError(response, 401, "Unauthorized: no credentials were provided, or they are invalid");
+        return;
+      }
+      request.identity = *std::move(identity);
+      if (!IsAllowed(request)) {
+        SendError(response, 403,
+                  "the token's identity \"" + request.identity.login +
+                      "\" has no permission for this; ask for one in the organization");
+        return;
+      }
+    }
+    handler(backend_, request, response);
+  }
+
+  std::optional<Identity> Authenticate(const httplib::Request& request) {
     const std::string header = request.get_header_value("Authorization");
     const std::string_view token = TokenOf(header);
-    if (token.empty()) return false;
-    return !backend_.token || backend_.token->Equals(token);
+    if (token.empty()) return std::nullopt;
+    if (auto identity = backend_.tokens.Find(token)) return identity;
+    const bool good = backend_.token ? backend_.token->Equals(token) : !backend_.oidc;
+    return good ? std::optional<Identity>(std::in_place) : std::nullopt;
   }
 
   SystemClock system_clock_;

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "base/secret.h"
 #include "esc/devserver/faults.h"
+#include "esc/devserver/oidc_issuer.h"
 #include "esc/devserver/request_counters.h"
 
 namespace escagent::devserver {
@@ -20,8 +21,9 @@ namespace escagent::devserver {
 // answers for the official SDKs.
 //
 // Beside the API: /debug/requests counts the requests of each route (GET, DELETE), /debug/faults
-// makes the server misbehave (GET, POST adds, PUT replaces, DELETE; see Fault). Neither asks for a
-// token, and values are served over plain HTTP: not for production.
+// makes the server misbehave (GET, POST adds, PUT replaces, DELETE; see Fault), /debug/tokens lists
+// and revokes (DELETE ?login= or ?id=) the access tokens that the server has issued. They ask for
+// no token, and values are served over plain HTTP: not for production.
 //
 // Serves on threads of its own from Start() until it is destroyed. The methods are thread-safe.
 class Server {
@@ -29,8 +31,11 @@ class Server {
   struct Options {
     std::string definitions_dir;
     std::string listen = "127.0.0.1:0";
-    // The only token that is accepted. Absent: any that is not empty.
+    // Accepted beside those that the server has issued. Absent: any that is not empty, but none
+    // other than the issued ones with `oidc`.
     std::optional<Secret> token;
+    // Who gets tokens for what; absent: nobody.
+    std::optional<OidcOptions> oidc{};
     // Of sessions that are opened without a duration.
     std::chrono::seconds default_session = std::chrono::hours(1);
     // When sessions expire, and how delays pass. Borrowed; null: the system's.

@@ -9,6 +9,10 @@ Result<Secret> StoreLoader::Load(std::string_view name) {
   if (!name.contains('/')) text += "default/";
   text += name;
   ESC_ASSIGN_OR_RETURN(const esc::EnvironmentRef ref, esc::EnvironmentRef::Parse(text));
+  const std::string environment = ref.project + "/" + ref.environment;
+  if (!identity_.May(Permission::kOpen, organization_, environment)) {
+    return PermissionDenied("no permission to open environment \"" + environment + "\"");
+  }
   ESC_ASSIGN_OR_RETURN(const Revision revision, store_.Get(ref));
   return revision.text->Clone();
 }

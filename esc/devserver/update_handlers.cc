@@ -19,8 +19,8 @@ void Update(Backend& backend, const Request& request, httplib::Response& respons
   if (const auto known = backend.definitions.Get(ref); !known) {
     return SendError(response, known.error());
   }
-  const auto result =
-      Evaluate(backend, ref.organization, ref.project + "/" + ref.environment, text.Reveal());
+  const auto result = Evaluate(backend, request.identity, ref.organization,
+                               ref.project + "/" + ref.environment, text.Reveal());
   if (!result->ok()) {
     return SendError(response, 400, "the environment definition is invalid", result->diagnostics);
   }

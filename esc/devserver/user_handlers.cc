@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "esc/devserver/api_response.h"
 #include "esc/devserver/backend.h"
@@ -10,23 +11,33 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kUserLogin = "developer";
-
-void GetUser(Backend& backend, const Request&, httplib::Response& response) {
-  json organizations = json::array();
-  for (const std::string& name : backend.definitions.Organizations()) {
-    organizations.push_back({{"githubLogin", name}, {"name", name}});
-  }
-  SendJson(response, 200,
-           {{"id", "00000000-0000-0000-0000-000000000000"},
-            {"githubLogin", kUserLogin},
-            {"name", kUserLogin},
-            {"email", "developer@localhost"},
-            {"organizations", std::move(organizations)}});
+// The organizations that the caller belongs to.
+std::vector<std::string> OrganizationsOf(Backend& backend, const Identity& identity) {
+  if (!identity.organization.empty()) return {identity.organization};
+  return backend.definitions.Organizations();
 }
 
-void GetDefaultOrganization(Backend& backend, const Request&, httplib::Response& response) {
-  const auto organizations = backend.definitions.Organizations();
+void GetUser(Backend& backend, const Request& request, httplib::Response& response) {
+  const Identity& identity = request.identity;
+  json organizations = json::array();
+  for (const std::string& name : OrganizationsOf(backend, identity)) {
+    organizations.push_back({{"githubLogin", name}, {"name", name}});
+  }
+  json user = {{"id", identity.user_id},
+               {"githubLogin", identity.login},
+               {"name", identity.login},
+               {"email", "developer@localhost"},
+               {"organizations", std::move(organizations)},
+               {"identities", json::array()}};
+  if (!identity.token_name.empty()) {
+    user["tokenInfo"] = {{"name", identity.token_name}, {"organization", identity.organization}};
+    if (!identity.team.empty()) user["tokenInfo"]["team"] = identity.team;
+  }
+  SendJson(response, 200, user);
+}
+
+void GetDefaultOrganization(Backend& backend, const Request& request, httplib::Response& response) {
+  const auto organizations = OrganizationsOf(backend, request.identity);
   if (organizations.empty()) return SendError(response, 404, "there is no organization");
   SendJson(response, 200, {{"gitHubLogin", organizations.front()}});
 }

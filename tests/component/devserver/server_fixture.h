@@ -24,9 +24,13 @@ class ServerFixture : public ::testing::Test {
   // Takes only `token` when it is given.
   void Start(std::optional<std::string> token = std::nullopt) {
     Server::Options options;
+    if (token) options.token = Secret(std::string_view(*token));
+    StartWith(std::move(options));
+  }
+
+  void StartWith(Server::Options options) {
     options.definitions_dir = folder_.path();
     options.clock = &clock_;
-    if (token) options.token = Secret(std::string_view(*token));
     auto server = Server::Start(std::move(options));
     ASSERT_TRUE(server) << server.error().message;
     server_ = *std::move(server);

@@ -18,7 +18,8 @@ std::string EvaluateToJson(const std::string& name, bool redact) {
   const auto revision = store.Get(*esc::EnvironmentRef::Parse("acme/" + name));
   EXPECT_TRUE(revision);
   if (!revision) return "";
-  StoreLoader loader(store, "acme");
+  const Identity identity;
+  StoreLoader loader(store, identity, "acme");
   eval::EvalOptions options;
   options.environment = name;
   options.loader = &loader;
