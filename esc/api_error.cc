@@ -28,16 +28,6 @@ struct ErrorBody {
   std::vector<Diagnostic> diagnostics;
 };
 
-std::string WithoutToken(std::string text, const Secret& token) {
-  if (token.Size() < kMinToken) return text;
-  for (std::size_t at = text.find(token.Reveal()); at != std::string::npos;
-       at = text.find(token.Reveal(), at)) {
-    text.replace(at, token.Size(), kTokenMark);
-    at += kTokenMark.size();
-  }
-  return text;
-}
-
 ErrorBody ReadBody(const HttpResponse& response, const Secret& token) {
   ErrorBody body;
   if (response.body.Empty() || response.body.Size() > kMaxErrorBody) return body;
@@ -115,6 +105,16 @@ Error ApiError(const HttpResponse& response, std::string_view action, const Secr
   Error error{CodeOf(status), std::move(message), {}};
   if (status == 429 || status == 503) error.retry_after = RetryAfter(response, now);
   return error;
+}
+
+std::string WithoutToken(std::string text, const Secret& token) {
+  if (token.Size() < kMinToken) return text;
+  for (std::size_t at = text.find(token.Reveal()); at != std::string::npos;
+       at = text.find(token.Reveal(), at)) {
+    text.replace(at, token.Size(), kTokenMark);
+    at += kTokenMark.size();
+  }
+  return text;
 }
 
 std::string WithoutRequestId(std::string message) {

@@ -23,6 +23,10 @@ namespace escagent::esc {
 Error ApiError(const HttpResponse& response, std::string_view action, const Secret& token,
                std::chrono::system_clock::time_point now);
 
+// `text` with "[token]" for the token wherever it stands in it. Texts too short to be tokens are
+// not looked for.
+std::string WithoutToken(std::string text, const Secret& token);
+
 // The message of an ApiError without the request's id, which differs each time: for texts that are
 // compared, or written only when they change.
 std::string WithoutRequestId(std::string message);

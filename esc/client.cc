@@ -93,29 +93,39 @@ HttpRequest Client::MakeRequest(std::string_view method, std::string_view path_a
   request.method = method;
   request.url = options_.api_url + std::string(path_and_query);
   request.headers.push_back({"Accept", std::string(kAccept)});
-  request.credential = options_.token.get();
   request.connect_timeout = options_.connect_timeout;
   request.total_timeout = options_.total_timeout;
   return request;
 }
 
-Result<HttpResponse> Client::Send(const HttpRequest& request, std::string_view action,
-                                  std::stop_token stop) const {
-  Result<HttpResponse> response = transport_.Send(request, std::move(stop));
-  if (!response) return std::unexpected(Annotate(std::move(response).error(), action));
-  return response;
+Result<Client::Answer> Client::Send(HttpRequest request, std::string_view action,
+                                    std::stop_token stop) const {
+  std::shared_ptr<const Secret> token = options_.token;
+  for (bool repeated = false;; repeated = true) {
+    if (options_.tokens != nullptr) {
+      Result<std::shared_ptr<const Secret>> next = options_.tokens->Get(stop);
+      if (!next) return std::unexpected(Annotate(std::move(next).error(), action));
+      token = *std::move(next);
+    }
+    request.credential = token.get();
+    Result<HttpResponse> response = transport_.Send(request, stop);
+    if (!response) return std::unexpected(Annotate(std::move(response).error(), action));
+    if (response->status != 401 || options_.tokens == nullptr || repeated) {
+      return Answer{*std::move(response), std::move(token)};
+    }
+    options_.tokens->Refuse(*token);
+  }
 }
 
-Result<HttpResponse> Client::SendExpectingSuccess(const HttpRequest& request,
-                                                  std::string_view action,
+Result<HttpResponse> Client::SendExpectingSuccess(HttpRequest request, std::string_view action,
                                                   std::stop_token stop) const {
-  ESC_ASSIGN_OR_RETURN(HttpResponse response, Send(request, action, std::move(stop)));
-  if (!IsSuccess(response)) return Fail(response, action);
-  return response;
+  ESC_ASSIGN_OR_RETURN(Answer answer, Send(std::move(request), action, std::move(stop)));
+  if (!IsSuccess(answer.response)) return Fail(answer, action);
+  return std::move(answer.response);
 }
 
-std::unexpected<Error> Client::Fail(const HttpResponse& response, std::string_view action) const {
-  return std::unexpected(ApiError(response, action, *options_.token, clock_.WallNow()));
+std::unexpected<Error> Client::Fail(const Answer& answer, std::string_view action) const {
+  return std::unexpected(ApiError(answer.response, action, *answer.token, clock_.WallNow()));
 }
 
 Result<OpenSession> Client::Open(const EnvironmentRef& ref, std::chrono::seconds duration,
@@ -125,7 +135,7 @@ Result<OpenSession> Client::Open(const EnvironmentRef& ref, std::chrono::seconds
       "POST", VersionPath(ref) + "/open?duration=" + UrlEncode(FormatDuration(duration)));
   request.content_type = "application/json";
   ESC_ASSIGN_OR_RETURN(const HttpResponse response,
-                       SendExpectingSuccess(request, action, std::move(stop)));
+                       SendExpectingSuccess(std::move(request), action, std::move(stop)));
   const Result<json> document = ParseJson(response.body.Reveal(), "answer");
   if (!document) return BadAnswer(action, document.error());
   std::optional<std::string> id = IdMember(*document, "id");
@@ -153,10 +163,10 @@ Result<Value> Client::ReadProperty(const EnvironmentRef& ref, std::string_view s
                                    std::string_view property_path, std::stop_token stop) {
   const std::string action =
       "read property " + std::string(property_path) + " of environment " + ref.ToString();
-  const HttpRequest request =
+  HttpRequest request =
       MakeRequest("GET", SessionPath(ref, session_id) + "?property=" + UrlEncode(property_path));
   ESC_ASSIGN_OR_RETURN(const HttpResponse response,
-                       SendExpectingSuccess(request, action, std::move(stop)));
+                       SendExpectingSuccess(std::move(request), action, std::move(stop)));
   Result<Value> value = ParseValueNode(response.body.Reveal(), "answer");
   if (!value) return BadAnswer(action, value.error());
   return value;
@@ -184,10 +194,10 @@ Result<EnvironmentHead> Client::Head(const EnvironmentRef& ref, std::stop_token 
 
 Result<EnvironmentHead> Client::HeadTag(const EnvironmentRef& ref, std::string_view action,
                                         std::stop_token stop) const {
-  const HttpRequest request =
+  HttpRequest request =
       MakeRequest("GET", EnvironmentPath(ref) + "/versions/tags/" + UrlEncode(ref.version));
   ESC_ASSIGN_OR_RETURN(const HttpResponse response,
-                       SendExpectingSuccess(request, action, std::move(stop)));
+                       SendExpectingSuccess(std::move(request), action, std::move(stop)));
   const Result<json> document = ParseJson(response.body.Reveal(), "answer");
   if (!document) return BadAnswer(action, document.error());
   std::optional<std::string> revision = IdMember(*document, "revision");
@@ -229,7 +239,7 @@ Result<DefinitionUpdate> Client::UpdateDefinition(const EnvironmentRef& ref, con
   request.content_type = "application/x-yaml";
   request.body = yaml.Clone();
   ESC_ASSIGN_OR_RETURN(const HttpResponse response,
-                       SendExpectingSuccess(request, action, std::move(stop)));
+                       SendExpectingSuccess(std::move(request), action, std::move(stop)));
   DefinitionUpdate update{.etag = std::string(response.Header("ETag")),
                           .revision = std::string(response.Header("Pulumi-ESC-Revision")),
                           .warnings = {}};
@@ -247,16 +257,17 @@ Result<CheckResult> Client::CheckYaml(std::string_view organization, const Secre
       MakeRequest("POST", "/environments/" + UrlEncode(organization) + "/yaml/check");
   request.content_type = "application/x-yaml";
   request.body = yaml.Clone();
-  ESC_ASSIGN_OR_RETURN(const HttpResponse response, Send(request, action, std::move(stop)));
+  ESC_ASSIGN_OR_RETURN(const Answer answer, Send(std::move(request), action, std::move(stop)));
+  const HttpResponse& response = answer.response;
   // Faults in the definition come with status 200 or 400, depending on the server.
-  if (!IsSuccess(response) && response.status != 400) return Fail(response, action);
+  if (!IsSuccess(response) && response.status != 400) return Fail(answer, action);
   Result<json> document = ParseJson(response.body.Reveal(), "answer");
   if (!document) {
-    return IsSuccess(response) ? BadAnswer(action, document.error()) : Fail(response, action);
+    return IsSuccess(response) ? BadAnswer(action, document.error()) : Fail(answer, action);
   }
   CheckResult result{Value::MakeObject({}), DiagnosticsOf(*document)};
   Scrub(*document);
-  if (!IsSuccess(response) && result.diagnostics.empty()) return Fail(response, action);
+  if (!IsSuccess(response) && result.diagnostics.empty()) return Fail(answer, action);
   if (IsSuccess(response) && (result.diagnostics.empty() || document->contains("properties"))) {
     Result<Value> properties = ParseEnvironment(response.body.Reveal(), "answer");
     if (!properties) return BadAnswer(action, properties.error());

@@ -12,12 +12,13 @@
 #include "base/secret.h"
 #include "esc/api.h"
 #include "esc/environment_ref.h"
+#include "esc/token_source.h"
 #include "esc/value.h"
 
 namespace escagent::esc {
 
 // Api over ESC's REST interface (reference/esc-api.md (a)). Makes one request for each call and
-// never retries: the cache does, with its own backoff.
+// does not retry, but for a renewed token: the cache does, with its own backoff.
 //
 // An answer with status 200 that is not what the API describes (cut off, a proxy's page, JSON of
 // another shape) is UNAVAILABLE: whoever has an earlier value keeps it and tries again.
@@ -28,8 +29,11 @@ class Client final : public Api {
     // "https://api.pulumi.com/api/esc"; the "/api/esc" may be left out (PULUMI_BACKEND_URL) and
     // slashes may follow. Plain http is the transport's business.
     std::string api_url;
-    // The access token. Not null.
-    std::shared_ptr<const Secret> token;
+    // The access token. Null with `tokens`.
+    std::shared_ptr<const Secret> token{};
+    // Where the token of each request comes from, for one that is renewed. A request that ESC
+    // answers with 401 is repeated once, with the next token.
+    std::shared_ptr<TokenSource> tokens{};
     std::chrono::milliseconds connect_timeout{3000};
     std::chrono::milliseconds total_timeout{10000};
   };
@@ -57,13 +61,17 @@ class Client final : public Api {
 
  private:
   HttpRequest MakeRequest(std::string_view method, std::string_view path_and_query) const;
+  // An answer, and the token that was sent for it.
+  struct Answer {
+    HttpResponse response;
+    std::shared_ptr<const Secret> token;
+  };
   // An Error when there was no answer; any status is fine.
-  Result<HttpResponse> Send(const HttpRequest& request, std::string_view action,
-                            std::stop_token stop) const;
+  Result<Answer> Send(HttpRequest request, std::string_view action, std::stop_token stop) const;
   // An Error for any other status than 2xx, too.
-  Result<HttpResponse> SendExpectingSuccess(const HttpRequest& request, std::string_view action,
+  Result<HttpResponse> SendExpectingSuccess(HttpRequest request, std::string_view action,
                                             std::stop_token stop) const;
-  std::unexpected<Error> Fail(const HttpResponse& response, std::string_view action) const;
+  std::unexpected<Error> Fail(const Answer& answer, std::string_view action) const;
   Result<Definition> ReadDefinition(const std::string& path, std::string_view action,
                                     std::stop_token stop) const;
   Result<EnvironmentHead> HeadTag(const EnvironmentRef& ref, std::string_view action,
