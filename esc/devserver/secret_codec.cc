@@ -6,19 +6,15 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "base/strings.h"
+#include "esc/eval/envelope.h"
 
 namespace escagent::devserver {
 namespace {
 
-constexpr std::string_view kMagic = "escx";
-constexpr std::uint32_t kVersion = 1;
-constexpr std::size_t kNumberSize = 4;
 constexpr std::size_t kNonceSize = 12;
 constexpr std::size_t kTagSize = 16;
 
@@ -49,24 +45,6 @@ Digest NonceOf(std::string_view plaintext) {
   HMAC(EVP_sha256(), Key().data(), static_cast<int>(Key().size()), Bytes(plaintext),
        plaintext.size(), digest.data(), nullptr);
   return digest;
-}
-
-std::uint32_t Crc32(std::string_view bytes) {
-  constexpr std::uint32_t kPolynomial = 0xEDB88320U;  // IEEE 802.3, bits reversed
-  std::uint32_t crc = ~0U;
-  for (const char c : bytes) {
-    crc ^= static_cast<unsigned char>(c);
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1U) ^ ((crc & 1U) != 0 ? kPolynomial : 0U);
-  }
-  return ~crc;
-}
-
-std::string BigEndian(std::uint32_t number) {
-  std::string bytes;
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    bytes += static_cast<char>((number >> static_cast<unsigned>(shift)) & 0xFFU);
-  }
-  return bytes;
 }
 
 // AES-256-GCM over `in`; the tag is written or checked. Nothing when the tag is wrong.
@@ -108,38 +86,27 @@ Result<Secret> SecretCodec::Encrypt(std::string_view plaintext) const {
   std::array<unsigned char, kTagSize> tag = {};
   const std::optional<Secret> sealed = Cipher(/*encrypt=*/true, nonce, plaintext, tag);
   if (!sealed) return Internal("encrypt secret: OpenSSL failed");
-  SecretBuilder envelope;
-  envelope.Append(kMagic);
-  envelope.Append(BigEndian(kVersion));
-  envelope.Append(nonce);
-  envelope.Append(*sealed);
-  envelope.Append(Text(tag.data(), tag.size()));
-  envelope.Append(BigEndian(Crc32(envelope.Reveal())));
-  SecretBuilder text;
-  EncodeBase64(envelope.Reveal(), text);
-  return text.Finish();
+  SecretBuilder ciphertext;
+  ciphertext.Append(nonce);
+  ciphertext.Append(*sealed);
+  ciphertext.Append(Text(tag.data(), tag.size()));
+  return eval::EncodeEnvelope(ciphertext.Reveal());
 }
 
 Result<Secret> SecretCodec::Decrypt(std::string_view ciphertext) {
-  const std::optional<Secret> envelope = DecodeBase64(ciphertext);
-  constexpr std::size_t kHead = kMagic.size() + kNumberSize;
-  if (!envelope || envelope->Size() < kHead + kNonceSize + kTagSize + kNumberSize) {
-    return NotOurs();
-  }
-  std::string_view bytes = envelope->Reveal();
-  const std::string_view checksum = bytes.substr(bytes.size() - kNumberSize);
-  bytes.remove_suffix(kNumberSize);
-  if (!bytes.starts_with(std::string(kMagic) + BigEndian(kVersion)) ||
-      checksum != BigEndian(Crc32(bytes))) {
-    return NotOurs();
-  }
+  if (ciphertext.size() < kNonceSize + kTagSize) return NotOurs();
   std::array<unsigned char, kTagSize> tag = {};
-  bytes.copy(reinterpret_cast<char*>(tag.data()), kTagSize, bytes.size() - kTagSize);
-  bytes.remove_suffix(kTagSize);
-  std::optional<Secret> plaintext = Cipher(/*encrypt=*/false, bytes.substr(kHead, kNonceSize),
-                                           bytes.substr(kHead + kNonceSize), tag);
+  ciphertext.copy(reinterpret_cast<char*>(tag.data()), kTagSize, ciphertext.size() - kTagSize);
+  ciphertext.remove_suffix(kTagSize);
+  std::optional<Secret> plaintext = Cipher(/*encrypt=*/false, ciphertext.substr(0, kNonceSize),
+                                           ciphertext.substr(kNonceSize), tag);
   if (!plaintext) return NotOurs();
   return *std::move(plaintext);
+}
+
+Result<Secret> SecretCodec::DecryptEnvelope(std::string_view envelope) {
+  const Result<Secret> ciphertext = eval::DecodeEnvelope(envelope);
+  return ciphertext ? Decrypt(ciphertext->Reveal()) : NotOurs();
 }
 
 }  // namespace escagent::devserver

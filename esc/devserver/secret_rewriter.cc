@@ -44,7 +44,7 @@ class Rewriter {
   void VisitSecret(const YamlNode& call, const edit::SecretLiteral& literal, bool flow) {
     const std::string_view text = literal.text->text.Reveal();
     if (literal.encrypted) {
-      const Result<Secret> plaintext = codec_.Decrypt(text);
+      const Result<Secret> plaintext = codec_.DecryptEnvelope(text);
       if (plaintext && !ShallBeEncrypted(plaintext->Reveal())) {
         WritePlain(call, *literal.argument, plaintext->Reveal());
       }

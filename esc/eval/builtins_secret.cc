@@ -2,6 +2,7 @@
 
 #include "esc/eval/builtin.h"
 #include "esc/eval/call.h"
+#include "esc/eval/envelope.h"
 
 namespace escagent::eval {
 namespace {
@@ -27,13 +28,15 @@ NodePtr CallSecret(Call& call) {
   if (argument.kind == Expression::Kind::kString) {
     return call.String(Secret(std::string_view(argument.text)), /*secret=*/true);
   }
+  auto ciphertext = DecodeEnvelope(argument.members.front().value.text);
+  if (!ciphertext) return call.Fail("invalid ciphertext: " + ciphertext.error().message);
   if (call.decrypter() == nullptr) {
     call.Fail(
         "the ciphertext of a secret can only be opened by the service that made it; write the "
         "secret in plaintext here");
     return call.Unknown(/*secret=*/true);
   }
-  auto plaintext = call.decrypter()->Decrypt(argument.members.front().value.text);
+  auto plaintext = call.decrypter()->Decrypt(ciphertext->Reveal());
   if (!plaintext) {
     call.Fail("decrypt secret: " + plaintext.error().message);
     return call.Unknown(/*secret=*/true);

@@ -19,9 +19,12 @@
 //   scalar       what a plain scalar means    expression  literals, references, calls
 //   builtin      the table of functions; builtins_*.cc implement them, a file per group
 //   node         evaluated values and how they merge
+//   schema       what is known of a value       provider    what fn::open and fn::rotate call
 //   scope        evaluates one definition     session     one evaluation with all its imports
+//   environment_json   the outcome as ESC's API writes it
 namespace escagent::eval {
 
+class ProviderRegistry;
 struct Node;
 
 // Finds the definitions of imported environments.
@@ -33,7 +36,8 @@ class EnvironmentLoader {
   virtual Result<Secret> Load(std::string_view name) = 0;
 };
 
-// Opens the ciphertext of static secrets (fn::secret: {ciphertext: ...}).
+// Opens the ciphertext of static secrets (fn::secret: {ciphertext: ...}), which the evaluator took
+// out of its envelope (envelope.h). Not called in check mode without show_secrets.
 class Decrypter {
  public:
   virtual ~Decrypter() = default;
@@ -50,16 +54,48 @@ struct Identity {
 // The name of a definition that has none.
 inline constexpr std::string_view kAnonymousEnvironment = "<yaml>";
 
+enum class EvalMode {
+  kOpen,    // providers are opened
+  kCheck,   // nothing is opened: what providers would bring is unknown
+  kRotate,  // the rotators of the root environment rotate, then everything is opened
+};
+
 struct EvalOptions {
   // ${context.currentEnvironment.name}, and the environment in positions. An import of this name
   // is cyclic.
   std::string environment = std::string(kAnonymousEnvironment);
   Identity identity;
+  // Borrowed for the call. An object that is ${context} instead of what `identity` says; the names
+  // of the environments are added.
+  const esc::Value* context = nullptr;
+  EvalMode mode = EvalMode::kOpen;
+  // kCheck: static secrets are decrypted. Without it, those that are ciphertext are unknown.
+  bool show_secrets = false;
+  // Borrowed for the call. Without one, every provider is unknown.
+  const ProviderRegistry* providers = nullptr;
+  // kRotate: the paths of the values to rotate ("db.password"). Empty: all.
+  std::vector<esc::PropertyPath> rotate_paths;
   // Borrowed for the call. Without a loader every import is an error.
   EnvironmentLoader* loader = nullptr;
   // Borrowed for the call. Without one, ciphertext is an error.
   Decrypter* decrypter = nullptr;
 };
+
+// What became of one fn::rotate of the root environment.
+struct Rotation {
+  enum class Status { kSucceeded, kFailed, kNotEvaluated };
+  Status status = Status::kNotEvaluated;
+  std::string path;     // of the call, in the document: values.db.password
+  std::string message;  // kFailed: why
+  // kSucceeded: what to write into the definition, and where ("values.db.password["fn::rotate"]
+  // .state").
+  std::string patch_path;
+  esc::Value state;
+};
+
+// A value as a definition spells it: what is secret becomes {"fn::secret": text}, with
+// fn::fromJSON around it where it is no string.
+esc::Value ToDefinition(const esc::Value& value);
 
 // The outcome of an evaluation. What failed, and whatever uses it, is unknown in `properties`.
 struct EvalResult {
@@ -68,6 +104,8 @@ struct EvalResult {
   // Every other environment that was read, however deep in the closure, by the name it was
   // imported by, each once.
   std::vector<std::string> imported;
+  // kRotate: in the order of the calls' evaluation.
+  std::vector<Rotation> rotations;
 
   bool ok() const { return !HasErrors(diagnostics); }
   // The expression that made the value at a path of `properties`.

@@ -24,7 +24,7 @@ TEST(SecretCodecTest, RoundTrip) {
     const std::optional<Secret> envelope = DecodeBase64(ciphertext->Reveal());
     ASSERT_TRUE(envelope);
     EXPECT_EQ(envelope->Reveal().substr(0, 8), std::string_view("escx\0\0\0\1", 8));
-    const Result<Secret> again = codec.Decrypt(ciphertext->Reveal());
+    const Result<Secret> again = codec.DecryptEnvelope(ciphertext->Reveal());
     ASSERT_TRUE(again) << again.error().message;
     EXPECT_EQ(again->Reveal(), plaintext);
   }
@@ -32,9 +32,10 @@ TEST(SecretCodecTest, RoundTrip) {
 
 TEST(SecretCodecTest, RefusesWhatItDidNotMake) {
   SecretCodec codec;
-  EXPECT_FALSE(codec.Decrypt(""));
-  EXPECT_FALSE(codec.Decrypt("no base64"));
-  EXPECT_FALSE(codec.Decrypt("ZXNjeAAAAAFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE="));
+  EXPECT_FALSE(codec.DecryptEnvelope(""));
+  EXPECT_FALSE(codec.DecryptEnvelope("no base64"));
+  EXPECT_FALSE(
+      codec.DecryptEnvelope("ZXNjeAAAAAFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE="));
   const Result<Secret> ciphertext = codec.Encrypt("hunter2");
   const std::optional<Secret> envelope = DecodeBase64(ciphertext->Reveal());
   for (std::size_t i = 0; i < envelope->Size(); ++i) {
@@ -42,7 +43,7 @@ TEST(SecretCodecTest, RefusesWhatItDidNotMake) {
     changed[i] = static_cast<char>(changed[i] ^ 1);
     SecretBuilder text;
     EncodeBase64(changed, text);
-    EXPECT_FALSE(codec.Decrypt(text.Reveal())) << i;
+    EXPECT_FALSE(codec.DecryptEnvelope(text.Reveal())) << i;
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "esc/eval/envelope.h"
 #include "tests/unit/eval/evaluate_in_test.h"
 
 namespace escagent::eval {
@@ -100,9 +101,7 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"{fn::secret: 'a ${num}'}",
                   "2:19 values.v[\"fn::secret\"] secret values must be string literals; write an "
                   "object as a JSON string and read it with fn::fromJSON"},
-        FaultCase{"{fn::secret: {ciphertext: ZXNjeA==}}",
-                  "2:6 values.v the ciphertext of a secret can only be opened by the service that "
-                  "made it; write the secret in plaintext here"},
+        FaultCase{"{fn::secret: {ciphertext: ZXNjeA==}}", "2:6 values.v invalid ciphertext: EOF"},
         FaultCase{"{fn::open::aws-login: {}}",
                   "2:7 values.v[\"fn::open::aws-login\"] unsupported function "
                   "\"fn::open::aws-login\" (supported are fn::fromBase64, fn::fromJSON, fn::join, "
@@ -133,13 +132,15 @@ TEST(BuiltinsTest, CiphertextIsOpenedByADecrypter) {
   Rot1 decrypter;
   EvalOptions options;
   options.decrypter = &decrypter;
-  const EvalResult result = Evaluate("values:\n  v: {fn::secret: {ciphertext: ifmmp}}\n", options);
+  const std::string envelope(EncodeEnvelope("ifmmp").Reveal());
+  const EvalResult result =
+      Evaluate("values:\n  v: {fn::secret: {ciphertext: " + envelope + "}}\n", options);
   EXPECT_EQ(Findings(result), "");
   EXPECT_EQ(Revealed(result), R"({"v":"hello"})");
   EXPECT_EQ(Redacted(result), R"({"v":"[secret]"})");
 
   const EvalResult failed = Evaluate("values:\n  v: {fn::secret: {ciphertext: ''}}\n", options);
-  EXPECT_EQ(Findings(failed), "2:6 values.v decrypt secret: no ciphertext");
+  EXPECT_EQ(Findings(failed), "2:6 values.v invalid ciphertext: EOF");
 }
 
 }  // namespace
