@@ -28,6 +28,7 @@ inline constexpr LogKey kEnvironment{"environment"};
 inline constexpr LogKey kError{"error"};
 inline constexpr LogKey kFile{"file"};
 inline constexpr LogKey kGeneration{"generation"};
+inline constexpr LogKey kIdentity{"identity"};
 inline constexpr LogKey kMethod{"method"};
 inline constexpr LogKey kNamespace{"namespace"};
 inline constexpr LogKey kNode{"node"};

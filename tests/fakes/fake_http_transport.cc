@@ -48,6 +48,11 @@ void FakeHttpTransport::Add(std::string_view method, std::string_view path, Scri
   answers_[{std::string(method), std::string(path)}].push_back(std::move(scripted));
 }
 
+void FakeHttpTransport::Forget(std::string_view method, std::string_view path) {
+  MutexLock lock(mutex_);
+  answers_.erase({std::string(method), std::string(path)});
+}
+
 std::vector<FakeHttpTransport::Recorded> FakeHttpTransport::Requests() const {
   MutexLock lock(mutex_);
   return requests_;

@@ -41,6 +41,9 @@ class FakeHttpTransport final : public HttpTransport {
               std::vector<HttpHeader> headers = {}) EXCLUDES(mutex_);
   void AnswerError(std::string_view method, std::string_view path, Error error) EXCLUDES(mutex_);
 
+  // Takes back what was written down for this path.
+  void Forget(std::string_view method, std::string_view path) EXCLUDES(mutex_);
+
   std::vector<Recorded> Requests() const EXCLUDES(mutex_);
 
   // CANCELLED when `stop` was requested before.

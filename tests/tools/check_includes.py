@@ -30,12 +30,15 @@ DEPENDENCIES = {
     "fuse/keeper": ["base"],
     "csi": ["base"],
     "agent/cache": ["base", "esc"],
-    "agent/store": ["base", "esc", "kube"],
+    # Its workers are the cache's kind of pool.
+    "agent/identity": ["base", "esc", "kube", "agent/cache"],
+    "agent/store": ["base", "esc", "kube", "agent/identity"],
     "agent/template": ["base"],
     "agent/template": ["base"],
     # The mirror's rules for keys and values in Secrets, for mirrorTo.
-    "agent/volume": ["base", "esc", "fuse", "csi", "agent/cache", "agent/mirror", "agent/store"],
-    "agent/status": ["base", "esc", "csi", "agent/cache", "agent/store", "agent/volume",
+    "agent/volume": ["base", "esc", "fuse", "csi", "agent/cache", "agent/identity", "agent/mirror",
+                     "agent/store"],
+    "agent/status": ["base", "esc", "csi", "agent/cache", "agent/identity", "agent/store", "agent/volume",
                      "agent/controller"],
     "agent/mirror": ["base", "esc", "esc/edit", "kube", "agent/cache", "agent/store", "agent/template"],
     "agent/controller": ["base", "esc", "esc/edit", "kube", "agent/cache", "agent/store", "agent/mirror",
