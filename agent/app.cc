@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "agent/audit/audit_log.h"
+#include "agent/audit/volume_audit.h"
 #include "agent/cache/environment_cache.h"
 #include "agent/controller/volume_secret_writer.h"
 #include "agent/kubernetes.h"
@@ -73,6 +75,10 @@ class App::Impl {
   Impl& operator=(const Impl&) = delete;
 
   Status Start(Callbacks callbacks) {
+    if (!options_.audit_log.empty()) {
+      ESC_ASSIGN_OR_RETURN(
+          audit_, audit::AuditLog::Start({.path = options_.audit_log, .node = options_.node_name}));
+    }
     std::vector<fuse::RestoredVolume> restored;
     ESC_RETURN_IF_ERROR(StartMounter(std::move(callbacks.on_drain), restored));
     ESC_ASSIGN_OR_RETURN(store::StoreRegistry * stores, FindStores());
@@ -81,12 +87,15 @@ class App::Impl {
           options_.watch_namespaces, kubernetes_->cluster().api(), clock_);
     }
     volumes_ = std::make_unique<volume::VolumeManager>(
-        volume::VolumeManager::Options{
-            .max_stale = options_.max_stale,
-            .retry_interval = options_.refresh_interval,
-            .secret_mirror = secret_writer_.get(),
-            .observer =
-                [this](const volume::VolumeEvent& event) { metrics_.CountVolumeEvent(event); }},
+        volume::VolumeManager::Options{.max_stale = options_.max_stale,
+                                       .retry_interval = options_.refresh_interval,
+                                       .secret_mirror = secret_writer_.get(),
+                                       .observer =
+                                           [this](const volume::VolumeEvent& event) {
+                                             metrics_.CountVolumeEvent(event);
+                                             if (audit_ != nullptr)
+                                               audit::WriteVolumeEvent(*audit_, event);
+                                           }},
         *stores, cache_, *mounter_, clock_,
         [this](const store::ResolvedStore& store) { return MakeApi(store); });
     volumes_->Restore(std::move(restored));
@@ -101,7 +110,10 @@ class App::Impl {
     return {};
   }
 
-  void Reload() { volumes_->Reconcile(); }
+  void Reload() {
+    if (audit_ != nullptr) audit_->Reopen();
+    volumes_->Reconcile();
+  }
 
  private:
   std::shared_ptr<esc::Api> MakeApi(const store::ResolvedStore& store) {
@@ -121,7 +133,9 @@ class App::Impl {
 
   Status StartMounter(std::function<void()> on_drain, std::vector<fuse::RestoredVolume>& restored) {
     if (options_.keeper_socket.empty()) {
-      ESC_ASSIGN_OR_RETURN(mounter_, fuse::FuseMounter::Create({}));
+      fuse::FuseMounter::Options serving;
+      serving.open_listener = OpenListeners();
+      ESC_ASSIGN_OR_RETURN(mounter_, fuse::FuseMounter::Create(std::move(serving)));
       return {};
     }
     ESC_ASSIGN_OR_RETURN(
@@ -133,10 +147,17 @@ class App::Impl {
         [&](keeper::KeeperClient& client) { return TakeOver(client, restored); });
   }
 
+  fuse::OpenListenerFactory OpenListeners() {
+    if (audit_ == nullptr) return {};
+    return
+        [&log = *audit_](std::string_view metadata) { return audit::ListenToOpens(log, metadata); };
+  }
+
   Status TakeOver(keeper::KeeperClient& client, std::vector<fuse::RestoredVolume>& restored) {
     fuse::KeptMounter::Options options{.kubelet_dir = options_.kubelet_dir, .serving = {}};
     // The keeper's renames tell the kernel; there is little left to do.
     options.serving.notifiers = 1;
+    options.serving.open_listener = OpenListeners();
     ESC_ASSIGN_OR_RETURN(auto kept, fuse::KeptMounter::Create(std::move(options), *link_));
     ESC_ASSIGN_OR_RETURN(restored, kept->Restore());
     if (Status ready = client.Ready(/*just_started=*/true); !ready) {
@@ -266,7 +287,8 @@ class App::Impl {
             .environments = cache_.List(),
             .volumes = volumes_->List(),
             .mirror = MirrorStatus(),
-            .secret_memory = GetLockedMemoryStats()};
+            .secret_memory = GetLockedMemoryStats(),
+            .audit = audit_ == nullptr ? std::nullopt : std::optional(audit_->GetStats())};
   }
 
   std::optional<controller::MirrorStatus> MirrorStatus() const {
@@ -293,6 +315,8 @@ class App::Impl {
   const Clock::WallTime started_at_;
   status::Metrics metrics_;
   CurlTransport transport_;
+  // None unless it is wanted. Before all that is audited.
+  std::unique_ptr<audit::AuditLog> audit_;
   std::unique_ptr<store::FileStoreRegistry> file_stores_;
   cache::EnvironmentCache cache_;
   const status::FreshnessLog freshness_{[this] { return cache_.List(); }, clock_};

@@ -44,6 +44,8 @@ struct AppOptions {
   // Stores with another spec.controller are another's.
   std::string controller_class;
   mirror::Compat compat;
+  // Who opened which key is written to this file ("-": standard output); empty: nowhere.
+  std::string audit_log;
   std::optional<ListenAddress> http_listen;
   std::string admin_socket;
   std::chrono::milliseconds refresh_interval{10000};
@@ -71,7 +73,8 @@ class App {
   App(const App&) = delete;
   App& operator=(const App&) = delete;
 
-  // Reads stores and tokens again now (SIGHUP); it also happens by itself every few seconds.
+  // Reads stores and tokens again now (SIGHUP), which also happens by itself every few seconds, and
+  // opens the audit log anew.
   void Reload();
 
  private:

@@ -34,6 +34,10 @@ struct VolumeSpec {
   gid_t gid = 0;
   // Mode of folders: 0755, or 0750 and the like when files are not for everyone.
   mode_t folder_mode = 0755;
+  // For audit only: no part of what is shown. The revision that the contents come from, as their
+  // source names it; and whether the files are empty because the pod may not have the contents.
+  std::string revision = {};
+  bool withheld = false;
 };
 
 // Whether both show the same files with the same bytes, modes and owners, in the same order.

@@ -38,9 +38,12 @@ Status UnmountVolume(const std::string& path, const DeviceNumber& device) {
 // Serves what is mounted at `path`, up to a MountedVolume.
 Result<std::unique_ptr<MountedVolume>> Serve(std::shared_ptr<ServingThreads> threads,
                                              UniqueFd device, const std::string& path,
-                                             CacheProfile cache, std::unique_ptr<SecretTree> tree) {
-  ESC_ASSIGN_OR_RETURN(std::shared_ptr<Session> session,
-                       Session::Start(std::move(device), std::move(tree), cache, kInitTimeout));
+                                             const MountOptions& options,
+                                             std::unique_ptr<SecretTree> tree) {
+  ESC_ASSIGN_OR_RETURN(
+      std::shared_ptr<Session> session,
+      Session::Start(std::move(device), std::move(tree), options.cache, kInitTimeout));
+  threads->ListenToOpens(*session, options.metadata);
   ESC_ASSIGN_OR_RETURN(const DeviceNumber number, MountedDevice(path));
   ESC_ASSIGN_OR_RETURN(const EventLoop::SessionId id, threads->loop->Add(session));
   FuseVolume::Host host{.rotate = {},
@@ -61,6 +64,7 @@ Result<std::unique_ptr<FuseMounter>> FuseMounter::Create(Options options) {
   threads->notifier = std::make_unique<Notifier>(options.notifiers);
   threads->publish_timeout = options.publish_timeout;
   threads->grace = options.grace;
+  threads->open_listener = std::move(options.open_listener);
   return std::unique_ptr<FuseMounter>(new FuseMounter(std::move(threads)));
 }
 
@@ -100,7 +104,7 @@ Result<std::unique_ptr<MountedVolume>> FuseMounter::MountFuseAt(const std::strin
                        SecretTree::Create(spec, static_cast<std::uint64_t>(seconds.count()), now));
   ESC_ASSIGN_OR_RETURN(UniqueFd device, MountFuse(path, options, spec.folder_mode));
   Result<std::unique_ptr<MountedVolume>> volume =
-      Serve(threads_, std::move(device), path, options.cache, std::move(tree));
+      Serve(threads_, std::move(device), path, options, std::move(tree));
   if (volume) return volume;
   ESC_RETURN_IF_ERROR(DetachTop(path));
   return std::unexpected(Annotate(std::move(volume).error(), "mount volume at " + path));

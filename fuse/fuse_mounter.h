@@ -31,6 +31,8 @@ class FuseMounter final : public Mounter {
     // How long a replaced generation is retained for whoever is late, and how long the files of a
     // CacheProfile::kFull volume keep their bytes after a rotation.
     std::chrono::milliseconds grace{5000};
+    // Who is told of the files that are opened. May be empty.
+    OpenListenerFactory open_listener = {};
   };
 
   // FAILED_PRECONDITION when /dev/fuse cannot be used; the message says what to do.

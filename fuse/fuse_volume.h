@@ -9,6 +9,7 @@
 
 #include "base/mutex.h"
 #include "fuse/event_loop.h"
+#include "fuse/file_open.h"
 #include "fuse/notifier.h"
 #include "fuse/session.h"
 #include "fuse/volume.h"
@@ -22,6 +23,13 @@ struct ServingThreads {
   std::unique_ptr<Notifier> notifier;
   std::chrono::milliseconds publish_timeout{0};
   std::chrono::milliseconds grace{0};
+  // May be empty.
+  OpenListenerFactory open_listener;
+
+  // Before the session is served. `metadata` is the volume's (MountOptions).
+  void ListenToOpens(Session& session, std::string_view metadata) const {
+    if (open_listener) session.ListenToOpens(open_listener(metadata));
+  }
 };
 
 // The MountedVolume over a Session. Thread-safe.

@@ -81,6 +81,8 @@ Result<std::shared_ptr<const Generation>> Generation::Create(const VolumeSpec& s
   made->uid_ = spec.uid;
   made->gid_ = spec.gid;
   made->folder_mode_ = spec.folder_mode;
+  made->revision_ = spec.revision;
+  made->withheld_ = spec.withheld;
   made->nodes_.reserve(entries.size() + 1);
   made->nodes_.push_back({.index = kFolderIndex,
                           .is_folder = true,
@@ -178,6 +180,8 @@ VolumeSpec Generation::ToSpec() const {
   spec.uid = uid_;
   spec.gid = gid_;
   spec.folder_mode = folder_mode_;
+  spec.revision = revision_;
+  spec.withheld = withheld_;
   for (std::size_t slot = 1; slot < nodes_.size(); ++slot) {
     const GenerationNode& node = nodes_[slot];
     if (!node.is_folder) {

@@ -50,6 +50,9 @@ class Generation {
   uid_t Uid() const { return uid_; }
   gid_t Gid() const { return gid_; }
   mode_t FolderMode() const { return folder_mode_; }
+  // VolumeSpec::revision and VolumeSpec::withheld.
+  const std::string& Revision() const { return revision_; }
+  bool Withheld() const { return withheld_; }
   // "..1732460000": the name of this generation's folder.
   const std::string& FolderName() const { return folder_name_; }
 
@@ -60,6 +63,8 @@ class Generation {
   const GenerationNode* Find(std::uint32_t index) const;
   // The name of the key in the volume's root that has this index; nullptr when there is none.
   const std::string* FindKey(std::uint32_t index) const;
+  // "app/db/password"; "" for the folder itself and when this generation has no such path.
+  std::string_view PathOf(std::uint32_t index) const { return paths_[SlotOf(index)]; }
   const GenerationNode* FindChild(const GenerationNode& folder, std::string_view name) const;
 
   std::uint64_t TotalBytes() const { return total_bytes_; }
@@ -91,6 +96,8 @@ class Generation {
   uid_t uid_ = 0;
   gid_t gid_ = 0;
   mode_t folder_mode_ = 0;
+  std::string revision_;
+  bool withheld_ = false;
   std::vector<GenerationNode> nodes_;
   std::vector<std::string> paths_;           // by slot; "" for slot 0
   std::vector<std::uint32_t> slot_by_name_;  // by index - kFirstNameIndex; 0 is "none"

@@ -48,7 +48,8 @@ bool IsSameFile(const UniqueFd& a, const UniqueFd& b) {
 // A connection that is resumed, but not served yet.
 struct KeptMounter::Inherited {
   keeper::Target target;
-  std::string metadata;
+  std::string metadata;         // an encoded KeptState
+  std::string volume_metadata;  // of which this is a part
   EventLoop::SessionId id = 0;
   std::shared_ptr<Session> session;
   bool rotation_was_made = false;
@@ -64,6 +65,7 @@ Result<std::unique_ptr<KeptMounter>> KeptMounter::Create(Options options, Keeper
   threads->notifier = std::make_unique<Notifier>(serving.notifiers);
   threads->publish_timeout = serving.publish_timeout;
   threads->grace = serving.grace;
+  threads->open_listener = serving.open_listener;
   mounter->threads_ = std::move(threads);
   MutexLock lock(mounter->mutex_);
   mounter->journal_ = std::move(journal);
@@ -113,6 +115,7 @@ void KeptMounter::HoldOpenFolders(
     ids.push_back(id);
     connection.session->Tree().HoldFolders(journal->Folders().Generations(id));
     ListenToFolders(*connection.session, id);
+    threads_->ListenToOpens(*connection.session, connection.volume_metadata);
   }
   journal->Folders().Keep(ids);
 }
@@ -168,6 +171,7 @@ Result<KeptMounter::Inherited> KeptMounter::Inherit(keeper::KeptVolume kept,
   const std::uint64_t number = tree->Current()->Number();
   Inherited inherited{.target = kept.target,
                       .metadata = saved.metadata,
+                      .volume_metadata = state.metadata,
                       .id = kept.device_number,
                       .session = nullptr,
                       .rotation_was_made = kept.rotated == number};
@@ -257,6 +261,7 @@ Result<std::unique_ptr<MountedVolume>> KeptMounter::MountFuse(const keeper::Targ
   const std::string metadata = KeptState::Of(options).Encode();
   ESC_RETURN_IF_ERROR(Keep(*client, target, *session, metadata));
   ListenToFolders(*session, mounted.device_number);
+  threads_->ListenToOpens(*session, options.metadata);
   ESC_RETURN_IF_ERROR(Add(session, mounted.device_number));
   return std::make_unique<FuseVolume>(threads_, std::move(session), mounted.device_number,
                                       target.volume,

@@ -292,6 +292,19 @@ Reply<std::shared_ptr<const Secret>> SecretTree::Content(std::uint64_t inode) co
   return node->content;
 }
 
+Reply<ShownFile> SecretTree::Describe(std::uint64_t inode, std::uint64_t handle) const {
+  const std::shared_ptr<const State> state = Snapshot();
+  const InodeParts parts = SplitInode(inode);
+  const Generation* const generation =
+      handle == 0 ? &state->Shown(parts) : state->Find(handle & kMaxGeneration);
+  const GenerationNode* const node =
+      generation == nullptr ? nullptr : generation->Find(parts.index);
+  if (node == nullptr || node->is_folder) return std::unexpected(ENOENT);
+  return ShownFile{.path = std::string(generation->PathOf(parts.index)),
+                   .revision = generation->Revision(),
+                   .withheld = generation->Withheld()};
+}
+
 Reply<std::uint64_t> SecretTree::OpenFolder(std::uint64_t inode) {
   const InodeParts parts = SplitInode(inode);
   MutexLock lock(mutex_);

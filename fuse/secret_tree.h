@@ -46,6 +46,13 @@ struct OpenedFile {
   bool own_bytes = false;
 };
 
+// What somebody opens, for audit.
+struct ShownFile {
+  std::string path{};      // "app/db/password"
+  std::string revision{};  // VolumeSpec::revision
+  bool withheld = false;
+};
+
 struct FolderEntry {
   std::uint64_t inode = 0;
   std::string name;
@@ -159,6 +166,8 @@ class SecretTree {
   Reply<OpenedFile> OpenFile(std::uint64_t inode);
   void CloseFile(std::uint64_t inode, std::uint64_t handle);
   Reply<std::shared_ptr<const Secret>> Content(std::uint64_t inode, std::uint64_t handle) const;
+  // What an open file shows; without a handle (0) what it would show.
+  Reply<ShownFile> Describe(std::uint64_t inode, std::uint64_t handle) const;
   // The same for a connection whose files are not opened (CacheProfile::kFull).
   Reply<std::shared_ptr<const Secret>> Content(std::uint64_t inode) const;
 

@@ -219,6 +219,18 @@ void Session::Expire(std::uint64_t number) {
   tree_->Expire(number);
 }
 
+void Session::NoteOpen(const fuse_ctx& caller, std::uint64_t inode, std::uint64_t handle,
+                       int error) const {
+  if (!open_listener_) return;
+  Reply<ShownFile> file = tree_->Describe(inode, handle);
+  if (!file) return;
+  open_listener_({.file = *std::move(file),
+                  .uid = caller.uid,
+                  .gid = caller.gid,
+                  .pid = caller.pid,
+                  .error = error});
+}
+
 void Session::NoteFolder(std::uint64_t inode, std::uint64_t handle, bool open) const {
   if (folder_listener_ && inode != kRootInode) folder_listener_(handle & kMaxGeneration, open);
 }

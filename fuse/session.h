@@ -11,11 +11,13 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "fuse/file_open.h"
 #include "fuse/secret_tree.h"
 #include "fuse/session_init.h"
 #include "fuse/volume.h"
 
 struct fuse_session;
+struct fuse_ctx;
 struct fuse_conn_info;
 
 namespace escagent::fuse {
@@ -89,6 +91,11 @@ class Session {
   void ListenToFolders(FolderListener listener) { folder_listener_ = std::move(listener); }
   void NoteFolder(std::uint64_t inode, std::uint64_t handle, bool open) const;
 
+  // Must be set before any thread serves.
+  void ListenToOpens(OpenListener listener) { open_listener_ = std::move(listener); }
+  // Tells the listener. `caller` has the process; `handle` is 0 when it is not open.
+  void NoteOpen(const fuse_ctx& caller, std::uint64_t inode, std::uint64_t handle, int error) const;
+
   SecretTree& Tree() const { return *tree_; }
   CacheProfile Cache() const { return cache_; }
   // How long the kernel may believe what is cacheable without asking, in seconds.
@@ -113,6 +120,7 @@ class Session {
   int fd_ = -1;
   SessionInit init_;
   FolderListener folder_listener_;  // may be empty
+  OpenListener open_listener_;      // may be empty
   std::atomic<bool> ended_{false};
 };
 

@@ -91,7 +91,9 @@ void ReadLink(fuse_req_t request, fuse_ino_t inode) {
 
 void Open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
   const Session& session = Self(request);
+  const fuse_ctx& caller = *fuse_req_ctx(request);
   if ((file->flags & O_ACCMODE) != O_RDONLY) {
+    session.NoteOpen(caller, inode, 0, EROFS);
     fuse_reply_err(request, EROFS);
     return;
   }
@@ -110,6 +112,7 @@ void Open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
   file->keep_cache = cached ? 1 : 0;
   file->direct_io = cached ? 0 : 1;
   file->noflush = 1;
+  session.NoteOpen(caller, inode, opened->handle, 0);
   // The opener was interrupted and will never release what it opened.
   if (fuse_reply_open(request, file) == -ENOENT) session.Tree().CloseFile(inode, opened->handle);
 }

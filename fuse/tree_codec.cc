@@ -1,4 +1,4 @@
-// The format, version 1; numbers are little-endian and unaligned, a string is its size (32 bits)
+// The format, version 2; numbers are little-endian and unaligned, a string is its size (32 bits)
 // and its bytes:
 //
 //   magic 64, version 32, cache profile 32
@@ -11,6 +11,7 @@
 //     number 64, time in ns 64, uid 32, gid 32, folder mode 32
 //     files:         count 32, each path string, mode 32, position in contents 32
 //     empty folders: count 32, path strings
+//     revision string, withheld 32 (neither in version 1)
 
 #include "fuse/tree_codec.h"
 
@@ -33,7 +34,8 @@ namespace {
 static_assert(std::endian::native == std::endian::little);
 
 constexpr std::uint64_t kMagic = 0x6565727463736531;
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
+constexpr std::uint32_t kFirstVersion = 1;
 constexpr std::size_t kMaxSize = std::size_t{1} << 30;
 // Of a generation's time: far from where adding to it overflows.
 constexpr std::chrono::hours kLatest{24 * 365 * 200};
@@ -145,6 +147,8 @@ void WriteGeneration(const NumberedSpec& numbered, const Contents& contents, Wri
   }
   out.Count(spec.empty_folders.size());
   for (const FolderSpec& folder : spec.empty_folders) out.String(folder.path);
+  out.String(spec.revision);
+  out.Number(std::uint32_t{spec.withheld ? 1U : 0U});
 }
 
 void WriteAll(const SavedVolume& volume, const std::vector<NumberedSpec>& specs,
@@ -210,7 +214,8 @@ std::unexpected<Error> Damaged(const char* what) {
 }
 
 Result<std::shared_ptr<const Generation>> ReadGeneration(
-    Reader& in, const std::vector<std::shared_ptr<const Secret>>& contents, NameTable& names) {
+    Reader& in, std::uint32_t version, const std::vector<std::shared_ptr<const Secret>>& contents,
+    NameTable& names) {
   const auto number = in.Number<std::uint64_t>();
   const Generation::Time time(std::chrono::duration_cast<Generation::Time::duration>(
       std::chrono::nanoseconds(in.Number<std::int64_t>())));
@@ -228,6 +233,10 @@ Result<std::shared_ptr<const Generation>> ReadGeneration(
   for (std::size_t left = in.Count(4); left > 0; --left) {
     spec.empty_folders.push_back({.path = std::string(in.String())});
   }
+  if (version > kFirstVersion) {
+    spec.revision = in.String();
+    spec.withheld = in.Number<std::uint32_t>() != 0;
+  }
   if (!in.Good() || number == 0 || number > kMaxGeneration || time.time_since_epoch() > kLatest ||
       time.time_since_epoch() < -kLatest) {
     return Damaged("generation");
@@ -239,7 +248,7 @@ Result<std::shared_ptr<const Generation>> ReadGeneration(
   return made;
 }
 
-Status ReadTree(Reader& in, TreeState& tree, ContentPool& pool) {
+Status ReadTree(Reader& in, std::uint32_t version, TreeState& tree, ContentPool& pool) {
   tree.first_number = in.Number<std::uint64_t>();
   tree.settled_number = in.Number<std::uint64_t>();
   tree.expired_before = in.Number<std::uint64_t>();
@@ -255,7 +264,7 @@ Status ReadTree(Reader& in, TreeState& tree, ContentPool& pool) {
   }
   for (std::size_t left = in.Count(36); left > 0; --left) {
     ESC_ASSIGN_OR_RETURN(std::shared_ptr<const Generation> generation,
-                         ReadGeneration(in, contents, names));
+                         ReadGeneration(in, version, contents, names));
     tree.generations.push_back(std::move(generation));
   }
   if (!in.AtEnd()) return Damaged("size");
@@ -305,9 +314,10 @@ Result<SavedVolume> DecodeTree(const UniqueFd& memfd, ContentPool& contents) {
 Result<SavedVolume> DecodeTreeBytes(std::string_view bytes, ContentPool& contents) {
   Reader in(bytes);
   if (in.Number<std::uint64_t>() != kMagic) return Damaged("magic");
-  if (const auto version = in.Number<std::uint32_t>(); version != kVersion) {
+  const auto version = in.Number<std::uint32_t>();
+  if (version < kFirstVersion || version > kVersion) {
     return FailedPrecondition("restore volume: its state has version " + std::to_string(version) +
-                              ", this esc-agent reads " + std::to_string(kVersion) +
+                              ", this esc-agent reads up to " + std::to_string(kVersion) +
                               "; use a newer one, or publish the volume anew");
   }
   SavedVolume volume;
@@ -321,7 +331,7 @@ Result<SavedVolume> DecodeTreeBytes(std::string_view bytes, ContentPool& content
   const std::string_view request = in.String();
   const auto* const first = reinterpret_cast<const std::byte*>(request.data());
   volume.init.request.assign(first, first + request.size());
-  ESC_RETURN_IF_ERROR(ReadTree(in, volume.tree, contents));
+  ESC_RETURN_IF_ERROR(ReadTree(in, version, volume.tree, contents));
   return volume;
 }
 

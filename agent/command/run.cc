@@ -91,6 +91,10 @@ std::vector<Flag> RunFlags() {
        .help = "render values as External Secrets Operator does: all, none, or a list of nested, "
                "floats, empty-extract, null",
        .fallback = "none"},
+      {.name = "audit-log",
+       .help = "write who opened which key to this file, JSON lines; \"-\" for standard output; by "
+               "default nowhere",
+       .fallback = ""},
       {.name = "log-level", .help = "debug, info, warn or error", .fallback = "info"},
   };
 }
@@ -156,6 +160,8 @@ AppOptions ReadOptions(FlagSet& flags) {
   }
   ReadMirrorOptions(flags, options);
   options.admin_socket = flags.AbsolutePath("admin-socket");
+  options.audit_log =
+      flags.Text("audit-log") == "-" ? std::string("-") : flags.AbsolutePath("audit-log");
   options.refresh_interval = flags.Duration("refresh-interval", std::chrono::seconds(1));
   options.max_stale = flags.Duration("max-stale", std::chrono::milliseconds(0));
   if (const std::string& text = flags.Text("http-listen"); text != "none") {

@@ -177,6 +177,13 @@ void AddProcess(Families& out, const Report& report) {
             static_cast<double>(memory.used_bytes));
   out.Gauge("esc_agent_secret_memory_bytes", help, {{"state", "unlocked"}},
             static_cast<double>(memory.unlocked_bytes));
+  if (report.audit) {
+    const std::string events = "Events of the audit log, by outcome; absent without one.";
+    out.Counter("esc_agent_audit_events_total", events, {{"outcome", "written"}},
+                static_cast<double>(report.audit->written));
+    out.Counter("esc_agent_audit_events_total", events, {{"outcome", "lost"}},
+                static_cast<double>(report.audit->lost));
+  }
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/audit/audit_log.h"
 #include "agent/cache/environment_cache.h"
 #include "agent/controller/mirror.h"
 #include "agent/volume/volume_status.h"
@@ -27,6 +28,7 @@ struct Report {
   std::vector<volume::VolumeStatus> volumes;
   std::optional<controller::MirrorStatus> mirror;  // nothing: the agent does not mirror
   LockedMemoryStats secret_memory{};
+  std::optional<audit::AuditLog::Stats> audit{};  // nothing: there is no audit log
 };
 
 // {"agent": {...}, "environments": [...], "volumes": [...]} and, with a mirror, "mirror": {...};

@@ -166,6 +166,7 @@ fuse::VolumeSpec EmptySpec(const VolumeAttributes& attributes) {
 Result<fuse::VolumeSpec> Render(const std::shared_ptr<const cache::Snapshot>& snapshot,
                                 const VolumeAttributes& attributes) {
   fuse::VolumeSpec spec = EmptySpec(attributes);
+  spec.revision = snapshot->revision;
   const Result<const Value*> found = LookUp(snapshot->properties, attributes.path);
   if (!found) {
     if (attributes.optional && found.error().code == Code::kNotFound) return spec;

@@ -13,6 +13,7 @@
 #include "agent/volume/renderer.h"
 #include "agent/volume/volume_attributes.h"
 #include "agent/volume/volume_condition.h"
+#include "agent/volume/volume_identity.h"
 #include "agent/volume/volume_status.h"
 #include "base/clock.h"
 #include "base/mutex.h"
@@ -23,28 +24,6 @@
 namespace escagent::volume {
 
 class MirrorWorker;
-
-// What makes a request for a volume the same request again.
-struct VolumeIdentity {
-  std::string volume_id;
-  std::string target;
-  csi::PodInfo pod;
-  VolumeAttributes attributes;
-  std::string selinux_context;
-  // What the last two were read from.
-  struct Requested {
-    std::map<std::string, std::string> attributes;
-    std::string volume_mount_group;
-    std::vector<std::string> mount_flags;
-  };
-  Requested requested;
-};
-
-// Where a volume's values come from, for people.
-struct SourceName {
-  std::string store;        // "SecretStore default/app"
-  std::string environment;  // "org/project/env[@version]"
-};
 
 // One volume: a subscription to its environment on one side, a mount on the other, and the
 // rendering between them. The subscription's callback is Refresh().

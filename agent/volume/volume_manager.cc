@@ -15,57 +15,6 @@ namespace {
 // By then every publish that came before an unpublish has been answered.
 constexpr std::chrono::minutes kLongestPublish{1};
 
-// The one mount option that kubelet gives an inline volume (CSIDriver.spec.seLinuxMount).
-Result<std::string> SelinuxContext(const std::vector<std::string>& mount_flags) {
-  constexpr std::string_view kContext = "context=";
-  std::string context;
-  for (const std::string& flag : mount_flags) {
-    if (flag.starts_with(kContext)) {
-      context = flag.substr(kContext.size());
-    } else if (flag != "ro") {
-      return InvalidArgument("mount_flags: only context= and ro are supported");
-    }
-  }
-  return context;
-}
-
-Result<VolumeIdentity> ReadRequest(const csi::PublishRequest& request) {
-  ESC_RETURN_IF_ERROR(ValidateTarget(request.target_path));
-  VolumeIdentity identity;
-  ESC_ASSIGN_OR_RETURN(identity.attributes,
-                       ParseVolumeAttributes(request.attributes, request.volume_mount_group));
-  ESC_ASSIGN_OR_RETURN(identity.selinux_context, SelinuxContext(request.mount_flags));
-  identity.volume_id = request.volume_id;
-  identity.target = request.target_path;
-  identity.pod = request.pod;
-  identity.requested = {.attributes = request.attributes,
-                        .volume_mount_group = request.volume_mount_group,
-                        .mount_flags = request.mount_flags};
-  return identity;
-}
-
-bool SamePod(const csi::PodInfo& a, const csi::PodInfo& b) {
-  return a.name == b.name && a.namespace_name == b.namespace_name && a.uid == b.uid &&
-         a.service_account == b.service_account;
-}
-
-// CSI's answers to a second publish of a volume (reference/csi-contract.md 1.2). Tokens are not
-// compared: kubelet sends new ones each time.
-Status CheckSameRequest(const VolumeIdentity& mounted, const VolumeIdentity& wanted) {
-  const std::string volume = "volume " + mounted.volume_id + ": ";
-  if (mounted.target != wanted.target) {
-    return FailedPrecondition(volume + "is published at " + mounted.target +
-                              " already, and can be at one path only");
-  }
-  std::string difference;
-  if (!SamePod(mounted.pod, wanted.pod)) difference = "pod";
-  if (mounted.attributes != wanted.attributes) difference = "attributes or fsGroup";
-  if (mounted.selinux_context != wanted.selinux_context) difference = "mount flags";
-  if (difference.empty()) return {};
-  return MakeError(Code::kAlreadyExists,
-                   volume + "is published at this path with other " + difference + " already");
-}
-
 // What a failed repair of a dead mount answers: an error after which kubelet tries again and
 // leaves the folder alone (final and transient errors: reference/csi-contract.md 1.4).
 Error ForRepair(Error error) {
@@ -113,8 +62,10 @@ Status VolumeManager::Publish(const csi::PublishRequest& request) {
   const bool known = Find(request.volume_id) != nullptr;
   const Status status = DoPublish(request);
   if (IsNotYet(status, clock_.Now() - request.received_at)) return status;
-  Observe(known ? VolumeEvent::Kind::kRepublish : VolumeEvent::Kind::kPublish, request.volume_id,
-          status, request.received_at);
+  VolumeEvent event = EventOf(known ? VolumeEvent::Kind::kRepublish : VolumeEvent::Kind::kPublish,
+                              request.volume_id);
+  event.pod = request.pod;
+  Observe(std::move(event), status, request.received_at);
   return status;
 }
 
@@ -189,7 +140,7 @@ Status VolumeManager::Republish(Volume& volume, const VolumeIdentity& wanted) {
   if (!volume.Served()) {
     const Clock::TimePoint start = clock_.Now();
     const Status status = MountVolume(volume);
-    Observe(VolumeEvent::Kind::kRestack, wanted.volume_id, status, start);
+    Observe(EventOf(VolumeEvent::Kind::kRestack, wanted.volume_id), status, start);
     if (!status) return std::unexpected(ForRepair(status.error()));
     volume.Refresh();
   }
@@ -233,9 +184,10 @@ Status VolumeManager::Unpublish(const std::string& volume_id, const std::string&
   ESC_RETURN_IF_ERROR(ValidateTarget(target_path));
   ESC_ASSIGN_OR_RETURN(const OperationGate::Pass pass, gate_.Enter(volume_id, options_.patience));
   const Clock::TimePoint start = clock_.Now();
+  VolumeEvent event = EventOf(VolumeEvent::Kind::kUnpublish, volume_id);
   const Status status = DoUnpublish(volume_id, target_path);
   if (status) NoteUnpublished(volume_id);
-  Observe(VolumeEvent::Kind::kUnpublish, volume_id, status, start);
+  Observe(std::move(event), status, start);
   return status;
 }
 
@@ -380,10 +332,17 @@ Reconciler::VolumeList VolumeManager::Volumes() const {
   return list;
 }
 
-void VolumeManager::Observe(VolumeEvent::Kind kind, const std::string& volume_id,
-                            const Status& status, Clock::TimePoint start) const {
-  if (!options_.observer) return;
+VolumeEvent VolumeManager::EventOf(VolumeEvent::Kind kind, const std::string& volume_id) const {
   VolumeEvent event{.kind = kind, .volume_id = volume_id, .error = std::nullopt};
+  if (const VolumePointer volume = Find(volume_id)) {
+    event.pod = volume->identity().pod;
+    event.source = volume->GetSourceName();
+  }
+  return event;
+}
+
+void VolumeManager::Observe(VolumeEvent event, const Status& status, Clock::TimePoint start) const {
+  if (!options_.observer) return;
   if (!status) event.error = status.error();
   event.duration = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Now() - start);
   options_.observer(event);

@@ -116,8 +116,9 @@ class VolumeManager final : public csi::VolumeService {
   Status CheckTargetIsFree(const std::string& volume_id, const std::string& target) const
       EXCLUDES(mutex_);
   Reconciler::VolumeList Volumes() const EXCLUDES(mutex_);
-  void Observe(VolumeEvent::Kind kind, const std::string& volume_id, const Status& status,
-               Clock::TimePoint start) const;
+  void Observe(VolumeEvent event, const Status& status, Clock::TimePoint start) const;
+  // The event of this kind with what is known of the volume.
+  VolumeEvent EventOf(VolumeEvent::Kind kind, const std::string& volume_id) const EXCLUDES(mutex_);
 
   const Options options_;
   fuse::Mounter& mounter_;

@@ -12,6 +12,12 @@
 
 namespace escagent::volume {
 
+// Where a volume's values come from, for people.
+struct SourceName {
+  std::string store;        // "SecretStore default/app"
+  std::string environment;  // "org/project/env[@version]"
+};
+
 // What is known of one published volume, for status pages and metrics. Never a value.
 struct VolumeStatus {
   std::string volume_id;
@@ -45,6 +51,9 @@ struct VolumeEvent {
   std::string volume_id;
   std::optional<Error> error;
   std::chrono::milliseconds duration{0};
+  // Of kPublish and kUnpublish, as far as they are known.
+  csi::PodInfo pod{};
+  SourceName source{};
 };
 
 // Called on whatever thread it happens on, without locks held; must be quick.

@@ -113,4 +113,7 @@ ESC_AGENT_WATCH_NAMESPACES: {{ join "," . | quote }}
 ESC_AGENT_CONTROLLER_CLASS: {{ .Values.controllerClass | quote }}
 ESC_AGENT_ESO_COMPAT: {{ .Values.esoCompat | quote }}
 ESC_AGENT_LOG_LEVEL: {{ .Values.logLevel }}
+{{- if .Values.auditLog }}
+ESC_AGENT_AUDIT_LOG: "-"
+{{- end }}
 {{- end }}

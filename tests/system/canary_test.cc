@@ -181,7 +181,8 @@ TEST_F(CanaryTest, NothingSecretComesOut) {
   WriteStore("empty-token", "dev", "token-empty");
   WriteStore("no-token", "dev", "token-missing");
   bed_.StartDevServer();
-  bed_.StartAgent({"--log-level", "debug", "--refresh-interval", "1s"});
+  bed_.StartAgent({"--log-level", "debug", "--refresh-interval", "1s", "--audit-log",
+                   bed_.folder() + "/audit.log"});
   ASSERT_TRUE(bed_.kubelet().Register(bed_.registry(), seconds(20)));
 
   // All is well: the mark is in the volume, so the search below is not for nothing.

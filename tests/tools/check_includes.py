@@ -38,7 +38,9 @@ DEPENDENCIES = {
     # The mirror's rules for keys and values in Secrets, for mirrorTo.
     "agent/volume": ["base", "esc", "fuse", "csi", "agent/cache", "agent/identity", "agent/mirror",
                      "agent/store"],
-    "agent/status": ["base", "esc", "csi", "agent/cache", "agent/identity", "agent/store", "agent/volume",
+    "agent/audit": ["base", "esc", "fuse", "csi", "agent/volume"],
+    "agent/status": ["base", "esc", "csi", "agent/audit", "agent/cache", "agent/identity", "agent/store",
+                     "agent/volume",
                      "agent/controller"],
     "agent/mirror": ["base", "esc", "esc/edit", "kube", "agent/cache", "agent/store", "agent/template"],
     "agent/controller": ["base", "esc", "esc/edit", "kube", "agent/cache", "agent/store", "agent/mirror",

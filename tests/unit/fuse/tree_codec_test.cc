@@ -22,6 +22,8 @@ SavedVolume MakeVolume() {
   spec.uid = 12;
   spec.gid = 34;
   spec.folder_mode = 0750;
+  spec.revision = "7";
+  spec.withheld = true;
   const std::unique_ptr<SecretTree> tree = *SecretTree::Create(spec, kFirst, kTime);
   spec.files[2].content = Bytes("something");
   EXPECT_TRUE(tree->Prepare(spec, kTime));
@@ -64,6 +66,8 @@ TEST(TreeCodecTest, ReadsWhatItWrote) {
     EXPECT_TRUE(is.ShowsSameAs(was));
     EXPECT_EQ(is.Number(), was.Number());
     EXPECT_EQ(is.CreatedAt(), was.CreatedAt());
+    EXPECT_EQ(is.Revision(), "7");
+    EXPECT_TRUE(is.Withheld());
   }
   // What was shared is shared again.
   EXPECT_EQ(read->tree.generations[0]->ToSpec().files[0].content,
@@ -104,10 +108,24 @@ TEST(TreeCodecTest, RefusesAnUnsealedFile) {
 
 TEST(TreeCodecTest, RefusesANewerVersion) {
   std::string bytes = BytesOf(*EncodeTree(MakeVolume()));
-  bytes[8] = 2;
+  bytes[8] = 3;
   const auto read = DecodeTreeBytes(bytes);
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().code, Code::kFailedPrecondition);
+}
+
+TEST(TreeCodecTest, ReadsTheVersionBefore) {
+  SavedVolume volume = MakeVolume();
+  volume.tree = (*SecretTree::Create(SpecOf({{"key", "x"}}), kFirst, kTime))->Save();
+  std::string bytes = BytesOf(*EncodeTree(volume));
+  // The one generation's revision (none) and whether it is withheld.
+  bytes.resize(bytes.size() - 8);
+  bytes[8] = 1;
+  const auto read = DecodeTreeBytes(bytes);
+  ASSERT_TRUE(read) << read.error().ToString();
+  ASSERT_EQ(read->tree.generations.size(), 1u);
+  EXPECT_EQ(read->tree.generations[0]->Revision(), "");
+  EXPECT_FALSE(read->tree.generations[0]->Withheld());
 }
 
 TEST(TreeCodecTest, RefusesEveryPartOfIt) {
