@@ -57,6 +57,7 @@ class App::Impl {
                     .allow_plain_http = options.allow_plain_http}),
         cache_({.default_interval = options.refresh_interval,
                 .max_stale = options.max_stale,
+                .max_age = options.max_age,
                 .workers = 8},
                clock) {}
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "agent/cache/import_closure.h"
 #include "agent/mirror/value_text.h"
 #include "base/clock.h"
 #include "base/listen_address.h"
@@ -50,6 +51,8 @@ struct AppOptions {
   std::string admin_socket;
   std::chrono::milliseconds refresh_interval{10000};
   std::chrono::milliseconds max_stale{0};
+  // How old values may get that HEAD cannot be trusted for.
+  cache::MaxAge max_age{};
 };
 
 // The node agent: the composition root, and the only place where the parts meet. Starting it brings

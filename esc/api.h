@@ -22,6 +22,8 @@ struct OpenSession {
 struct EnvironmentHead {
   std::string etag;
   std::string revision;
+
+  bool operator==(const EnvironmentHead&) const = default;
 };
 
 struct Definition {
@@ -61,6 +63,12 @@ class Api {
   // GET .../open/{id}?property=. NOT_FOUND when there is no such property or session.
   virtual Result<Value> ReadProperty(const EnvironmentRef& ref, std::string_view session_id,
                                      std::string_view property_path, std::stop_token stop) = 0;
+  // GET .../open/{id} once more, for the environments that its values come from: explicit imports
+  // only, as the traces name them, without versions; none where the server leaves traces out.
+  // Sorted, each once, without `ref` itself. Errors as ReadSession.
+  virtual Result<std::vector<EnvironmentRef>> ReadContributors(const EnvironmentRef& ref,
+                                                               std::string_view session_id,
+                                                               std::stop_token stop) = 0;
   // What identifies the definition that Open(ref) would evaluate now: different when `etag` or
   // `revision` is. UNIMPLEMENTED when the server does not know the method (405, 501).
   virtual Result<EnvironmentHead> Head(const EnvironmentRef& ref, std::stop_token stop) = 0;

@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "esc/api_error.h"
 #include "esc/diagnostic.h"
+#include "esc/trace_reader.h"
 #include "esc/value_json.h"
 
 namespace escagent::esc {
@@ -143,20 +144,39 @@ Result<OpenSession> Client::Open(const EnvironmentRef& ref, std::chrono::seconds
   return OpenSession{*std::move(id), DiagnosticsOf(*document)};
 }
 
+Result<HttpResponse> Client::GetSession(const EnvironmentRef& ref, std::string_view session_id,
+                                        std::string_view action, std::stop_token stop) const {
+  Result<HttpResponse> response = SendExpectingSuccess(
+      MakeRequest("GET", SessionPath(ref, session_id)), action, std::move(stop));
+  if (response) return response;
+  Error error = std::move(response).error();
+  // The open just before found the environment, so only the session can be what is missing.
+  if (error.code == Code::kNotFound) error.code = Code::kAborted;
+  return std::unexpected(std::move(error));
+}
+
 Result<Value> Client::ReadSession(const EnvironmentRef& ref, std::string_view session_id,
                                   std::stop_token stop) {
   const std::string action = "read environment " + ref.ToString();
-  Result<HttpResponse> response = SendExpectingSuccess(
-      MakeRequest("GET", SessionPath(ref, session_id)), action, std::move(stop));
-  if (!response) {
-    Error error = std::move(response).error();
-    // The open just before found the environment, so only the session can be what is missing.
-    if (error.code == Code::kNotFound) error.code = Code::kAborted;
-    return std::unexpected(std::move(error));
-  }
-  Result<Value> properties = ParseEnvironment(response->body.Reveal(), "answer");
+  ESC_ASSIGN_OR_RETURN(const HttpResponse response,
+                       GetSession(ref, session_id, action, std::move(stop)));
+  Result<Value> properties = ParseEnvironment(response.body.Reveal(), "answer");
   if (!properties) return BadAnswer(action, properties.error());
   return properties;
+}
+
+Result<std::vector<EnvironmentRef>> Client::ReadContributors(const EnvironmentRef& ref,
+                                                             std::string_view session_id,
+                                                             std::stop_token stop) {
+  const std::string action =
+      "read where the values of environment " + ref.ToString() + " come from";
+  ESC_ASSIGN_OR_RETURN(const HttpResponse response,
+                       GetSession(ref, session_id, action, std::move(stop)));
+  TraceReader reader(ref);
+  if (const Status read = ParseJsonSax(response.body.Reveal(), "answer", reader); !read) {
+    return BadAnswer(action, read.error());
+  }
+  return reader.Contributors();
 }
 
 Result<Value> Client::ReadProperty(const EnvironmentRef& ref, std::string_view session_id,

@@ -5,6 +5,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/http.h"
@@ -46,6 +47,9 @@ class Client final : public Api {
                             std::stop_token stop) override;
   Result<Value> ReadProperty(const EnvironmentRef& ref, std::string_view session_id,
                              std::string_view property_path, std::stop_token stop) override;
+  Result<std::vector<EnvironmentRef>> ReadContributors(const EnvironmentRef& ref,
+                                                       std::string_view session_id,
+                                                       std::stop_token stop) override;
   // Without a version (or with the built-in tag "latest"): HEAD of the environment. With a revision
   // number: the same HEAD, so that a deleted environment or a revoked token is noticed, but the
   // answer is always that revision, which never changes. With another tag: GET versions/tags/{tag}
@@ -74,6 +78,8 @@ class Client final : public Api {
   std::unexpected<Error> Fail(const Answer& answer, std::string_view action) const;
   Result<Definition> ReadDefinition(const std::string& path, std::string_view action,
                                     std::stop_token stop) const;
+  Result<HttpResponse> GetSession(const EnvironmentRef& ref, std::string_view session_id,
+                                  std::string_view action, std::stop_token stop) const;
   Result<EnvironmentHead> HeadTag(const EnvironmentRef& ref, std::string_view action,
                                   std::stop_token stop) const;
 

@@ -10,7 +10,7 @@
 #include "base/strings.h"
 #include "kube/json_fields.h"
 #include "kube/message_text.h"
-#include "kube/rfc3339.h"
+#include "base/rfc3339.h"
 
 namespace escagent::kube {
 namespace {

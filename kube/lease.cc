@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "kube/json_fields.h"
-#include "kube/rfc3339.h"
+#include "base/rfc3339.h"
 
 namespace escagent::kube {
 namespace {

@@ -34,11 +34,41 @@ void CollectUnknown(const esc::Value& value, Accessors& here, std::vector<std::s
 }
 
 Result<esc::Value> OpenAndRead(esc::Api& api, const esc::EnvironmentRef& ref,
-                               std::chrono::seconds session, const std::stop_token& stop) {
-  ESC_ASSIGN_OR_RETURN(const esc::OpenSession opened, api.Open(ref, session, stop));
-  ESC_ASSIGN_OR_RETURN(esc::Value properties, api.ReadSession(ref, opened.id, stop));
+                               std::chrono::seconds session, const std::stop_token& stop,
+                               std::string& session_id) {
+  ESC_ASSIGN_OR_RETURN(esc::OpenSession opened, api.Open(ref, session, stop));
+  session_id = std::move(opened.id);
+  ESC_ASSIGN_OR_RETURN(esc::Value properties, api.ReadSession(ref, session_id, stop));
   ESC_RETURN_IF_ERROR(CheckPublishable(ref, properties));
   return properties;
+}
+
+// Looks at the members until one is found that has changed.
+void ProbeMembers(ProbeTable& probes, esc::Api& api, const EnvironmentKey& root,
+                  const AttemptPlan& plan, const std::stop_token& stop, AttemptResult& result) {
+  EnvironmentKey target = root;
+  for (const ImportClosure::Member& member : plan.members) {
+    target.ref = member.ref;
+    Result<esc::EnvironmentHead> head = probes.Head(api, target, plan.not_before, stop);
+    if (head) {
+      if (member.head == *head) continue;
+      result.changed_member = {.ref = member.ref, .head = *std::move(head)};
+      return;
+    }
+    switch (head.error().code) {
+      case Code::kNotFound:
+        if (!member.head) continue;
+        result.changed_member = {.ref = member.ref, .head = std::nullopt};
+        return;
+      case Code::kPermissionDenied:
+      case Code::kUnimplemented:
+        result.hidden_members.push_back(member.ref);
+        continue;
+      default:
+        result.member_error = std::move(head).error();
+        return;
+    }
+  }
 }
 
 }  // namespace
@@ -77,14 +107,18 @@ Status CheckPublishable(const esc::EnvironmentRef& ref, const esc::Value& proper
                             "; check what these properties refer to");
 }
 
-AttemptResult RunAttempt(esc::Api& api, const esc::EnvironmentRef& ref, const AttemptPlan& plan,
-                         const std::stop_token& stop) {
+AttemptResult RunAttempt(ProbeTable& probes, esc::Api& api, const EnvironmentKey& target,
+                         const AttemptPlan& plan, const std::stop_token& stop) {
   AttemptResult result;
   if (plan.head) {
-    result.head = api.Head(ref, stop);
-    if (!NeedsOpen(plan, *result.head)) return result;
+    result.head = probes.Head(api, target, plan.not_before, stop);
+    if (!NeedsOpen(plan, *result.head)) {
+      if (!*result.head) return result;
+      ProbeMembers(probes, api, target, plan, stop, result);
+      if (!result.changed_member) return result;
+    }
   }
-  result.opened = OpenAndRead(api, ref, plan.session, stop);
+  result.opened = OpenAndRead(api, target.ref, plan.session, stop, result.session_id);
   result.same_content = *result.opened && plan.snapshot != nullptr &&
                         plan.snapshot->properties.Equals(**result.opened);
   return result;

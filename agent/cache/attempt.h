@@ -4,8 +4,13 @@
 #include <memory>
 #include <optional>
 #include <stop_token>
+#include <string>
+#include <vector>
 
+#include "agent/cache/import_closure.h"
+#include "agent/cache/probe_table.h"
 #include "agent/cache/snapshot.h"
+#include "base/clock.h"
 #include "base/result.h"
 #include "esc/api.h"
 #include "esc/environment_ref.h"
@@ -17,8 +22,12 @@ namespace escagent::cache {
 struct AttemptPlan {
   bool head = true;        // ask HEAD before opening
   bool must_open = false;  // open whatever HEAD says
+  // How old an answer to HEAD may be that somebody else got (ProbeTable::Head).
+  Clock::TimePoint not_before{};
   // What HEAD said when the current content was last known to be current.
   std::optional<esc::EnvironmentHead> known;
+  // The environments that it takes values from, each with what HEAD of it said then.
+  std::vector<ImportClosure::Member> members;
   // The current content, to compare with. Null before the first success.
   std::shared_ptr<const Snapshot> snapshot;
   std::chrono::seconds session{300};
@@ -27,7 +36,14 @@ struct AttemptPlan {
 // What ESC answered. Empty: the call was not made.
 struct AttemptResult {
   std::optional<Result<esc::EnvironmentHead>> head;
+  // What HEAD says of the member that is another one than before; the rest was not asked then.
+  std::optional<ImportClosure::Member> changed_member;
+  // HEAD of these is not permitted.
+  std::vector<esc::EnvironmentRef> hidden_members;
+  // Why a member could not be looked at: whether something has changed is not known.
+  std::optional<Error> member_error;
   std::optional<Result<esc::Value>> opened;
+  std::string session_id;  // of what was opened
   // `opened` equals the plan's snapshot.
   bool same_content = false;
 };
@@ -44,9 +60,10 @@ bool NeedsOpen(const AttemptPlan& plan, const Result<esc::EnvironmentHead>& head
 // known. FAILED_PRECONDITION names the properties.
 Status CheckPublishable(const esc::EnvironmentRef& ref, const esc::Value& properties);
 
-// Carries the plan out: HEAD, then open and read the session when needed. HEAD comes first so that
-// a change between the two calls is seen by the next HEAD. Blocks for three calls at most.
-AttemptResult RunAttempt(esc::Api& api, const esc::EnvironmentRef& ref, const AttemptPlan& plan,
-                         const std::stop_token& stop);
+// Carries the plan out: HEAD of the environment, then of its imports up to the first that has
+// changed, then open and read the session when something has. HEAD comes first so that a change
+// between the calls is seen by the next HEAD. Blocks for these calls.
+AttemptResult RunAttempt(ProbeTable& probes, esc::Api& api, const EnvironmentKey& target,
+                         const AttemptPlan& plan, const std::stop_token& stop);
 
 }  // namespace escagent::cache

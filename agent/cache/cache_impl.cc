@@ -24,7 +24,11 @@ bool Matches(const esc::EnvironmentRef& ref, std::string_view environment) {
 }  // namespace
 
 EnvironmentCache::Impl::Impl(Options options, Clock& clock)
-    : options_(options), clock_(clock), pool_(options.workers) {
+    : options_(options),
+      clock_(clock),
+      probes_(clock, options.shared_heads,
+              [this](const EnvironmentKey& target) { HeadsChanged({target}, {}); }),
+      pool_(options.workers) {
   timer_ = StartThread("cache-timer", [this](const std::stop_token& stop) { RunTimer(stop); });
 }
 
@@ -66,17 +70,36 @@ void EnvironmentCache::Impl::RunJob(const EntryPtr& entry, const std::stop_token
     entry->flight = Entry::Flight::kRunning;
     plan = entry->state.Plan(timing.started, entry->interval);
   }
-  AttemptResult result = RunAttempt(*entry->api, entry->key.ref, plan, stop);
+  AttemptResult result = RunAttempt(probes_, *entry->api, entry->key, plan, stop);
   // The cache is being destroyed: a cancelled call is no news about the environment.
   if (stop.stop_requested()) return;
   timing.finished = clock_.Now();
   timing.wall_finished = clock_.WallNow();
   for (const auto& subscriber : Finish(*entry, std::move(result), timing)) Notify(*subscriber);
+  LearnImports(entry, stop);
 
   MutexLock lock(mutex_);
   entry->flight = Entry::Flight::kNone;
   if (std::exchange(entry->again, false)) StartAttempt(entry, /*urgent=*/true);
   timer_waker_.WakeUp();
+}
+
+void EnvironmentCache::Impl::LearnImports(const EntryPtr& entry, const std::stop_token& stop) {
+  std::optional<std::string> session;
+  {
+    MutexLock lock(mutex_);
+    session = entry->state.ClosureDue(clock_.Now());
+  }
+  if (!session) return;
+  Result<ImportClosure> learned = LearnClosure(probes_, *entry->api, entry->key, *session, stop);
+  if (stop.stop_requested()) return;
+  if (!learned) {
+    LogWarning(
+        "the imports of an environment cannot be learned: their changes are seen late",
+        {{log_key::kEnvironment, entry->key.ref.ToString()}, {log_key::kError, learned.error()}});
+  }
+  MutexLock lock(mutex_);
+  entry->state.TakeClosure(std::move(learned), clock_.Now(), entry->interval);
 }
 
 std::vector<std::shared_ptr<Subscriber>> EnvironmentCache::Impl::Finish(
@@ -119,10 +142,6 @@ std::vector<std::shared_ptr<Subscriber>> EnvironmentCache::Impl::Finish(
 }
 
 void EnvironmentCache::Impl::CountResult(const AttemptResult& result) {
-  if (result.head) {
-    ++stats_.heads;
-    if (!*result.head) ++stats_.head_failures;
-  }
   if (result.opened) {
     ++stats_.opens;
     if (!*result.opened) ++stats_.open_failures;
@@ -170,6 +189,46 @@ int EnvironmentCache::Impl::RefreshNow(std::string_view environment) {
   return count;
 }
 
+int EnvironmentCache::Impl::EnvironmentChanged(const esc::EnvironmentRef& ref,
+                                               std::chrono::milliseconds within) {
+  const auto is_it = [&](esc::EnvironmentRef other) {
+    other.version.clear();
+    return other == ref;
+  };
+  MutexLock lock(mutex_);
+  int count = 0;
+  for (const auto& [key, entry] : entries_) {
+    const ImportClosure* closure = entry->state.closure();
+    const bool imports = closure != nullptr &&
+                         std::ranges::any_of(closure->members, is_it, &ImportClosure::Member::ref);
+    if (!imports && !is_it(key.ref)) continue;
+    ++count;
+    entry->state.RequestOpen();
+    entry->state.NewsAt(clock_.Now(), within);
+    // What runs now may have begun before the change.
+    const bool runs =
+        entry->flight == Entry::Flight::kRunning || entry->flight == Entry::Flight::kNotifying;
+    if (runs) entry->again = true;
+  }
+  timer_waker_.WakeUp();
+  return count;
+}
+
+void EnvironmentCache::Impl::HeadsChanged(const std::vector<EnvironmentKey>& targets,
+                                          std::chrono::milliseconds within) {
+  MutexLock lock(mutex_);
+  for (const auto& [key, entry] : entries_) {
+    const ImportClosure* closure = entry->state.closure();
+    const bool uses = std::ranges::any_of(targets, [&](const EnvironmentKey& target) {
+      return target.backend == key.backend && target.identity == key.identity &&
+             (target.ref == key.ref ||
+              (closure != nullptr && closure->Find(target.ref) != nullptr));
+    });
+    if (uses) entry->state.NewsAt(clock_.Now(), within);
+  }
+  timer_waker_.WakeUp();
+}
+
 void EnvironmentCache::Impl::RunTimer(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     Clock::TimePoint next;
@@ -212,6 +271,9 @@ EnvironmentStatus EnvironmentCache::Impl::Describe(const Entry& entry) const {
   status.next_refresh = entry.state.next_attempt();
   status.subscribers = static_cast<int>(entry.subscribers.size());
   status.interval = entry.interval;
+  status.closure = entry.state.closure_kind();
+  status.imports =
+      entry.state.closure() ? static_cast<int>(entry.state.closure()->members.size()) : 0;
   status.revision = entry.state.revision();
   status.expired = entry.state.Expired(clock_.Now());
   return status;
@@ -233,6 +295,12 @@ std::vector<EnvironmentStatus> EnvironmentCache::Impl::List() const {
 CacheStats EnvironmentCache::Impl::Stats() const {
   MutexLock lock(mutex_);
   CacheStats stats = stats_;
+  const ProbeTable::Stats probes = probes_.GetStats();
+  stats.heads = probes.calls;
+  stats.head_failures = probes.failures;
+  stats.heads_spared = probes.kept + probes.shared;
+  stats.heads_shared = probes.shared;
+  stats.definitions = probes.definitions;
   stats.in_flight = static_cast<int>(std::ranges::count_if(
       entries_, [](const auto& item) { return item.second->flight != Entry::Flight::kNone; }));
   return stats;

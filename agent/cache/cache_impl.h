@@ -11,6 +11,7 @@
 
 #include "agent/cache/entry.h"
 #include "agent/cache/environment_cache.h"
+#include "agent/cache/probe_table.h"
 #include "agent/cache/worker_pool.h"
 #include "base/mutex.h"
 
@@ -32,6 +33,10 @@ class EnvironmentCache::Impl {
   Result<Subscription> Subscribe(Request request, const std::stop_token& stop) EXCLUDES(mutex_);
   void Unsubscribe(Entry& entry, const std::shared_ptr<Subscriber>& subscriber) EXCLUDES(mutex_);
   int RefreshNow(std::string_view environment) EXCLUDES(mutex_);
+  int EnvironmentChanged(const esc::EnvironmentRef& ref, std::chrono::milliseconds within)
+      EXCLUDES(mutex_);
+  void HeadsChanged(const std::vector<EnvironmentKey>& targets, std::chrono::milliseconds within)
+      EXCLUDES(mutex_);
   EnvironmentStatus StatusOf(const Entry& entry) const EXCLUDES(mutex_);
   std::vector<EnvironmentStatus> List() const EXCLUDES(mutex_);
   CacheStats Stats() const EXCLUDES(mutex_);
@@ -60,6 +65,8 @@ class EnvironmentCache::Impl {
   // Takes an attempt's answer into the table; returns whom to call back.
   std::vector<std::shared_ptr<Subscriber>> Finish(Entry& entry, AttemptResult result,
                                                   EnvironmentState::Timing timing) EXCLUDES(mutex_);
+  // Learns the import closure of what has been opened, if that is due.
+  void LearnImports(const EntryPtr& entry, const std::stop_token& stop) EXCLUDES(mutex_);
   void CountResult(const AttemptResult& result) REQUIRES(mutex_);
   void RefreshSiblings(const Entry& entry, Clock::TimePoint now) REQUIRES(mutex_);
   void Notify(Subscriber& subscriber) EXCLUDES(mutex_);
@@ -76,6 +83,7 @@ class EnvironmentCache::Impl {
   CacheStats stats_ GUARDED_BY(mutex_);
   std::random_device seeds_ GUARDED_BY(mutex_);
   Waker timer_waker_;
+  ProbeTable probes_;
   WorkerPool pool_;
   // Last: it uses all of the above.
   std::jthread timer_;

@@ -175,6 +175,14 @@ Result<Subscription> EnvironmentCache::Subscribe(Request request, std::stop_toke
 int EnvironmentCache::RefreshNow(std::string_view environment) {
   return impl_->RefreshNow(environment);
 }
+int EnvironmentCache::EnvironmentChanged(const esc::EnvironmentRef& ref,
+                                         std::chrono::milliseconds within) {
+  return impl_->EnvironmentChanged(ref, within);
+}
+void EnvironmentCache::HeadsChanged(const std::vector<EnvironmentKey>& targets,
+                                    std::chrono::milliseconds within) {
+  impl_->HeadsChanged(targets, within);
+}
 std::vector<EnvironmentStatus> EnvironmentCache::List() const { return impl_->List(); }
 CacheStats EnvironmentCache::Stats() const { return impl_->Stats(); }
 

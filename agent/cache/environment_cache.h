@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <compare>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -11,6 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/cache/environment_key.h"
+#include "agent/cache/import_closure.h"
+#include "agent/cache/probe_table.h"
 #include "agent/cache/snapshot.h"
 #include "base/clock.h"
 #include "base/result.h"
@@ -18,16 +20,6 @@
 #include "esc/environment_ref.h"
 
 namespace escagent::cache {
-
-// Two requests share an opened environment only when all of this is equal.
-struct EnvironmentKey {
-  std::string backend;  // base URL
-  esc::EnvironmentRef ref;
-  // Who opens: a digest of the credential, never the credential.
-  std::string identity;
-
-  auto operator<=>(const EnvironmentKey&) const = default;
-};
 
 // What the cache knows of one environment, for status pages and volume conditions. No values.
 struct EnvironmentStatus {
@@ -42,6 +34,9 @@ struct EnvironmentStatus {
   std::chrono::milliseconds interval{0};
   // The newest revision seen. The snapshot's is older when a revision changed no value.
   std::string revision;
+  // What is known of its imports, and how many there are.
+  ImportClosure::Kind closure = ImportClosure::Kind::kUnknown;
+  int imports = 0;
   // `fresh_at` is longer ago than max_stale: newcomers are not served this snapshot.
   bool expired = false;
 };
@@ -52,9 +47,14 @@ struct CacheStats {
   std::uint64_t open_failures = 0;
   std::uint64_t heads = 0;
   std::uint64_t head_failures = 0;
-  std::uint64_t published = 0;  // snapshots with new content
-  std::uint64_t unchanged = 0;  // opens whose content was equal
-  std::uint64_t hits = 0;       // Subscribe answered from a snapshot
+  // Looks at an environment that needed no HEAD, as somebody had asked already: another environment
+  // with the same import, or (heads_shared of them) another agent.
+  std::uint64_t heads_spared = 0;
+  std::uint64_t heads_shared = 0;
+  std::uint64_t definitions = 0;  // definitions read
+  std::uint64_t published = 0;    // snapshots with new content
+  std::uint64_t unchanged = 0;    // opens whose content was equal
+  std::uint64_t hits = 0;         // Subscribe answered from a snapshot
   // Environments whose attempt is queued or under way now (a gauge).
   int in_flight = 0;
 };
@@ -89,12 +89,17 @@ class Subscription {
 //
 // Single flight: there is one attempt at a time for a key, so concurrent first requests share one
 // open. Refresh: at the shortest interval that any subscriber asked for (each delay up to `jitter`
-// longer, never shorter) a HEAD; an open only when ETag or revision changed, when HEAD is not
-// supported, or at max_age. Nothing is published when the opened content is equal. On failure the
-// last good snapshot stays, and attempts back off: 1 s, doubled up to max_backoff, at least
-// Retry-After but never later than max_backoff. After 401/403 newcomers are served only when
-// another attempt, made for them, succeeds; a 401 makes the identity's other environments refresh
-// at once. Values that ESC could not evaluate are an error, never published.
+// longer, never shorter) a HEAD of it and of each environment in its import closure; an open only
+// when one of them changed, when HEAD is not supported, at max_age, or before credentials among the
+// values expire. An environment that several import is asked for once an interval and identity.
+// Nothing is published when the opened content is equal.
+//
+// On failure the last good snapshot stays, and attempts back off: 1 s, doubled up to the interval,
+// so that ESC is found back within an interval; up to max_backoff when ESC does answer, but does
+// not open; at least Retry-After but never later than max_backoff (and up to half an interval
+// spread). After 401/403 newcomers are served only when another attempt, made for them, succeeds; a
+// 401 makes the identity's other environments refresh at once. Values that ESC could not evaluate
+// are an error, never published.
 //
 // Without a snapshot there are no attempts by time: each Subscribe makes one (or joins the one
 // under way), unless ESC's Retry-After is not over. An environment nobody subscribes to is still
@@ -118,8 +123,10 @@ class EnvironmentCache {
     std::chrono::milliseconds max_stale{std::chrono::hours(24)};
     std::chrono::milliseconds max_backoff{60000};
     // An environment is opened at least this often even if HEAD shows no change: HEAD does not see
-    // a changed import or another answer of a fn::open provider. Zero: no such limit.
-    std::chrono::milliseconds max_age{std::chrono::minutes(10)};
+    // another answer of a fn::open provider, nor a change of what may not be looked at.
+    MaxAge max_age{};
+    // What other agents know; outlives the cache. Null: nothing.
+    HeadSource* shared_heads = nullptr;
     // Subscribe answers within this (counted from Request::since). The attempt itself goes on, for
     // the next Subscribe.
     std::chrono::milliseconds open_timeout{9000};
@@ -163,6 +170,13 @@ class EnvironmentCache {
   // (all its versions), "org/project/env@version", or all when empty. Returns how many. Does not
   // wait.
   int RefreshNow(std::string_view environment);
+
+  // The environment (without a version) is said to have changed: it and those that import it are
+  // opened, each at some moment `within` from now. Returns how many. Does not wait.
+  int EnvironmentChanged(const esc::EnvironmentRef& ref, std::chrono::milliseconds within);
+  // What Options::shared_heads answers for these has changed: the environments that depend on them
+  // ask again, each at some moment `within` from now. Does not wait.
+  void HeadsChanged(const std::vector<EnvironmentKey>& targets, std::chrono::milliseconds within);
 
   std::vector<EnvironmentStatus> List() const;
   CacheStats Stats() const;

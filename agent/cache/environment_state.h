@@ -5,8 +5,11 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <string>
+#include <vector>
 
 #include "agent/cache/attempt.h"
+#include "agent/cache/import_closure.h"
 #include "agent/cache/snapshot.h"
 #include "base/backoff.h"
 #include "base/clock.h"
@@ -34,8 +37,9 @@ class EnvironmentState {
     double jitter = 0.1;
     std::chrono::milliseconds max_stale{std::chrono::hours(24)};
     std::chrono::milliseconds max_backoff{60000};
-    // An environment is opened at least this often, whatever HEAD says; zero: no such limit.
-    std::chrono::milliseconds max_age{0};
+    // An environment is opened at least this often (but not more often than its interval), whatever
+    // HEAD says.
+    MaxAge max_age{};
   };
 
   enum class Phase {
@@ -87,17 +91,40 @@ class EnvironmentState {
   AttemptPlan Plan(Clock::TimePoint now, std::chrono::milliseconds interval);
   Change Apply(AttemptResult result, Timing timing, std::chrono::milliseconds interval);
 
+  // The session whose import closure is to be learned now, as the one known (if any) is of another
+  // revision. Each answer goes to TakeClosure.
+  std::optional<std::string> ClosureDue(Clock::TimePoint now) const;
+  void TakeClosure(Result<ImportClosure> learned, Clock::TimePoint now,
+                   std::chrono::milliseconds interval);
+  // Null while it is not known.
+  const ImportClosure* closure() const { return closure_ ? &*closure_ : nullptr; }
+  ImportClosure::Kind closure_kind() const {
+    return closure_ ? closure_->kind : ImportClosure::Kind::kUnknown;
+  }
+
   // The next attempt opens, whatever HEAD says.
   void RequestOpen() { open_requested_ = true; }
-  // An attempt is due now, if there is a snapshot to refresh.
+  // An attempt is due now, if there is a snapshot to refresh; what HEAD has said until now does not
+  // count.
   void MakeDue(Clock::TimePoint now);
+  // What HEAD says has changed: an attempt is due at some moment `within` from now.
+  void NewsAt(Clock::TimePoint now, std::chrono::milliseconds within);
   // Somebody asks for a shorter interval than before.
   void ShortenInterval(Clock::TimePoint now, std::chrono::milliseconds interval);
 
  private:
   Change Succeed(Timing timing, std::chrono::milliseconds interval);
-  Change Fail(Error error, Timing timing);
+  // The longest pause before the next attempt is `longest`, unless ESC asks for more.
+  Change Fail(Error error, Timing timing, std::chrono::milliseconds interval,
+              std::chrono::milliseconds longest);
   void NoteHead(const AttemptResult& result, Clock::TimePoint now);
+  void DropHidden(const std::vector<esc::EnvironmentRef>& members);
+  // What can be told of when the values end, after an open.
+  void NoteExpiry(const esc::Value& properties, Timing timing);
+  // When the values have to be opened again although no change was seen; max() when never.
+  Clock::TimePoint OpenDeadline(std::chrono::milliseconds interval) const;
+  // A random part of `limit`.
+  std::chrono::milliseconds Spread(std::chrono::milliseconds limit);
   void Publish(esc::Value properties, Timing timing);
 
   const Policy policy_;
@@ -108,7 +135,17 @@ class EnvironmentState {
   // What HEAD said when the content was last known to be current.
   std::optional<esc::EnvironmentHead> known_;
   std::string revision_;
+  std::optional<ImportClosure> closure_;
+  bool closure_due_ = false;
+  Clock::TimePoint learn_not_before_{};
+  // Members were found only after the open: it may have seen an earlier revision of them.
+  bool confirm_ = false;
+  std::string session_id_;
+  // When credentials among the values end, if they say so.
+  std::optional<Clock::TimePoint> expires_at_;
   Clock::TimePoint opened_at_;
+  // Values that became too old during an outage are opened again at their own times after it.
+  Clock::TimePoint open_not_before_{};
   Clock::TimePoint next_attempt_ = Clock::TimePoint::max();
   // ESC's Retry-After: newcomers cause no attempt before.
   Clock::TimePoint hold_until_;
@@ -116,6 +153,7 @@ class EnvironmentState {
   Clock::TimePoint no_head_until_;
   bool open_requested_ = false;
   bool requested_open_planned_ = false;
+  bool distrust_ = false;
   bool slow_ = false;
   Backoff backoff_;
   std::minstd_rand random_;

@@ -64,6 +64,16 @@ std::vector<Flag> RunFlags() {
       {.name = "max-stale",
        .help = "how long the last good values may be given to new pods while ESC is away",
        .fallback = "24h"},
+      {.name = "max-age",
+       .help =
+           "open an environment at least this often although nothing in it has changed; 0: never",
+       .fallback = "1h"},
+      {.name = "max-age-dynamic",
+       .help = "the same where providers answer (fn::open, fn::rotate), which can change unseen",
+       .fallback = "5m"},
+      {.name = "max-age-unknown",
+       .help = "the same where not all imports may be looked at",
+       .fallback = "10m"},
       {.name = "stores",
        .help =
            "folder with (Cluster)SecretStore YAML files for volumes, instead of the API server's",
@@ -164,6 +174,9 @@ AppOptions ReadOptions(FlagSet& flags) {
       flags.Text("audit-log") == "-" ? std::string("-") : flags.AbsolutePath("audit-log");
   options.refresh_interval = flags.Duration("refresh-interval", std::chrono::seconds(1));
   options.max_stale = flags.Duration("max-stale", std::chrono::milliseconds(0));
+  options.max_age = {.known = flags.Duration("max-age", std::chrono::milliseconds(0)),
+                     .dynamic = flags.Duration("max-age-dynamic", std::chrono::milliseconds(0)),
+                     .unknown = flags.Duration("max-age-unknown", std::chrono::milliseconds(0))};
   if (const std::string& text = flags.Text("http-listen"); text != "none") {
     if (auto address = ListenAddress::Parse(text)) {
       options.http_listen = *std::move(address);

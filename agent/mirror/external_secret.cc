@@ -6,7 +6,7 @@
 #include "agent/mirror/ready_condition.h"
 #include "agent/mirror/spec_parser.h"
 #include "kube/json_fields.h"
-#include "kube/rfc3339.h"
+#include "base/rfc3339.h"
 
 namespace escagent::mirror {
 namespace {
@@ -19,7 +19,7 @@ ExternalSecretStatus ReadStatus(const json& status) {
   ExternalSecretStatus read;
   read.conditions = ReadConditions(status);
   // A time that cannot be read counts as none: the object is synced again and gets a good one.
-  read.refresh_time = kube::ParseRfc3339(StringMember(status, "refreshTime"));
+  read.refresh_time = ParseRfc3339(StringMember(status, "refreshTime"));
   read.synced_resource_version = StringMember(status, "syncedResourceVersion");
   read.binding_name = StringMember(Member(status, "binding"), "name");
   return read;

@@ -14,7 +14,7 @@
 #include "agent/mirror/spec_reader.h"
 #include "agent/mirror/template_reader.h"
 #include "kube/json_fields.h"
-#include "kube/rfc3339.h"
+#include "base/rfc3339.h"
 
 namespace escagent::mirror {
 namespace {
@@ -150,7 +150,7 @@ Result<PushSecret> ParsePushSecret(const json& object) {
   read.spec = ReadSpec(SpecReader(spec, "spec", read.spec_problems), read.namespace_name);
   const json& status = Member(object, "status");
   read.status.conditions = ReadConditions(status);
-  read.status.refresh_time = kube::ParseRfc3339(StringMember(status, "refreshTime"));
+  read.status.refresh_time = ParseRfc3339(StringMember(status, "refreshTime"));
   read.status.synced_resource_version = StringMember(status, "syncedResourceVersion");
   read.status.synced = Member(status, "syncedPushSecrets");
   return read;

@@ -78,6 +78,31 @@ void FakeEscApi::SetDefinition(std::string_view name, std::string_view yaml,
   MustFind(name).back().decrypted = decrypted;
 }
 
+void FakeEscApi::SetContributors(std::string_view name,
+                                 const std::vector<std::string>& contributors) {
+  MutexLock lock(mutex_);
+  std::vector<esc::EnvironmentRef>& refs = contributors_[std::string(name)];
+  refs.clear();
+  for (const std::string& contributor : contributors) {
+    auto ref = esc::EnvironmentRef::Parse(contributor);
+    if (!ref) Misuse();
+    refs.push_back(*std::move(ref));
+  }
+}
+
+void FakeEscApi::FailOnly(Operation operation, std::string_view name, Error error) {
+  MutexLock lock(mutex_);
+  At(operation).only = name;
+  At(operation).only_error = std::move(error);
+}
+
+int FakeEscApi::CallsOf(Operation operation, std::string_view name) const {
+  MutexLock lock(mutex_);
+  const auto& calls = At(operation).calls_of;
+  const auto it = calls.find(name);
+  return it == calls.end() ? 0 : it->second;
+}
+
 void FakeEscApi::RemoveEnvironment(std::string_view name) {
   MutexLock lock(mutex_);
   environments_.erase(std::string(name));
@@ -145,7 +170,8 @@ bool FakeEscApi::WaitForBlocked(Operation operation, int count,
   return true;
 }
 
-Status FakeEscApi::Begin(Operation operation, const std::stop_token& stop) {
+Status FakeEscApi::Begin(Operation operation, const std::stop_token& stop,
+                         const esc::EnvironmentRef& ref) {
   const std::stop_callback wake(stop, [this] {
     MutexLock lock(mutex_);
     changed_.NotifyAll();
@@ -153,6 +179,7 @@ Status FakeEscApi::Begin(Operation operation, const std::stop_token& stop) {
   MutexLock lock(mutex_);
   Control& control = At(operation);
   ++control.calls;
+  ++control.calls_of[NameOf(ref)];
   changed_.NotifyAll();
   if (control.block) {
     ++control.blocked;
@@ -160,6 +187,9 @@ Status FakeEscApi::Begin(Operation operation, const std::stop_token& stop) {
     --control.blocked;
   }
   if (stop.stop_requested()) return MakeError(Code::kCancelled, "fake ESC: stopped");
+  if (!control.only.empty() && control.only == NameOf(ref)) {
+    return std::unexpected(control.only_error);
+  }
   if (!control.error) return {};
   if (control.failures_left && --*control.failures_left < 0) {
     control.error.reset();
@@ -187,7 +217,7 @@ Result<std::size_t> FakeEscApi::Resolve(const esc::EnvironmentRef& ref) const {
 
 Result<esc::OpenSession> FakeEscApi::Open(const esc::EnvironmentRef& ref,
                                           std::chrono::seconds duration, std::stop_token stop) {
-  ESC_RETURN_IF_ERROR(Begin(Operation::kOpen, stop));
+  ESC_RETURN_IF_ERROR(Begin(Operation::kOpen, stop, ref));
   MutexLock lock(mutex_);
   ESC_ASSIGN_OR_RETURN(const std::size_t revision, Resolve(ref));
   last_duration_ = duration;
@@ -224,18 +254,27 @@ Result<esc::Value> FakeEscApi::ReadProperty(const esc::EnvironmentRef& /*ref*/,
   return value->Clone();
 }
 
+Result<std::vector<esc::EnvironmentRef>> FakeEscApi::ReadContributors(
+    const esc::EnvironmentRef& ref, std::string_view session_id, std::stop_token stop) {
+  ESC_RETURN_IF_ERROR(Begin(Operation::kReadContributors, stop, ref));
+  ESC_RETURN_IF_ERROR(Session(session_id));
+  MutexLock lock(mutex_);
+  return contributors_[NameOf(ref)];
+}
+
 Result<esc::EnvironmentHead> FakeEscApi::Head(const esc::EnvironmentRef& ref,
                                               std::stop_token stop) {
-  ESC_RETURN_IF_ERROR(Begin(Operation::kHead, stop));
+  ESC_RETURN_IF_ERROR(Begin(Operation::kHead, stop, ref));
   MutexLock lock(mutex_);
   ESC_ASSIGN_OR_RETURN(const std::size_t revision, Resolve(ref));
-  return esc::EnvironmentHead{.etag = MustFind(NameOf(ref))[revision - 1].etag,
+  const bool newest = ref.version.empty() || ref.version == "latest";
+  return esc::EnvironmentHead{.etag = newest ? MustFind(NameOf(ref))[revision - 1].etag : "",
                               .revision = std::to_string(revision)};
 }
 
 Result<esc::Definition> FakeEscApi::GetDefinition(const esc::EnvironmentRef& ref,
                                                   std::stop_token stop) {
-  ESC_RETURN_IF_ERROR(Begin(Operation::kGetDefinition, stop));
+  ESC_RETURN_IF_ERROR(Begin(Operation::kGetDefinition, stop, ref));
   MutexLock lock(mutex_);
   ESC_ASSIGN_OR_RETURN(const std::size_t revision, Resolve(ref));
   const Revision& found = MustFind(NameOf(ref))[revision - 1];
@@ -245,7 +284,7 @@ Result<esc::Definition> FakeEscApi::GetDefinition(const esc::EnvironmentRef& ref
 
 Result<esc::Definition> FakeEscApi::GetDecryptedDefinition(const esc::EnvironmentRef& ref,
                                                            std::stop_token stop) {
-  ESC_RETURN_IF_ERROR(Begin(Operation::kGetDecrypted, stop));
+  ESC_RETURN_IF_ERROR(Begin(Operation::kGetDecrypted, stop, ref));
   MutexLock lock(mutex_);
   ESC_ASSIGN_OR_RETURN(const std::size_t revision, Resolve(ref));
   const Revision& found = MustFind(NameOf(ref))[revision - 1];
@@ -257,7 +296,7 @@ Result<esc::DefinitionUpdate> FakeEscApi::UpdateDefinition(const esc::Environmen
                                                            const Secret& yaml,
                                                            std::string_view etag,
                                                            std::stop_token stop) {
-  ESC_RETURN_IF_ERROR(Begin(Operation::kUpdate, stop));
+  ESC_RETURN_IF_ERROR(Begin(Operation::kUpdate, stop, ref));
   MutexLock lock(mutex_);
   ESC_ASSIGN_OR_RETURN(const std::size_t newest, Resolve(ref));
   Environment& environment = MustFind(NameOf(ref));

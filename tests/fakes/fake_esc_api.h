@@ -22,8 +22,8 @@ namespace escagent::testing {
 // An ESC with environments in memory. Counts every call, fails and blocks on command.
 //
 // Environments are named "org/project/env". Each SetEnvironment is a new revision (1, 2, ...); a
-// ref's version is a revision number, "latest" or empty. A session keeps the values it was opened
-// with. Thread-safe.
+// ref's version is a revision number, "latest" or empty (HEAD has an ETag for the last two only). A
+// session keeps the values it was opened with. Thread-safe.
 class FakeEscApi final : public esc::Api {
  public:
   enum class Operation {
@@ -34,7 +34,8 @@ class FakeEscApi final : public esc::Api {
     kGetDefinition,
     kCheckYaml,
     kGetDecrypted,
-    kUpdate
+    kUpdate,
+    kReadContributors
   };
 
   FakeEscApi() = default;
@@ -52,7 +53,13 @@ class FakeEscApi final : public esc::Api {
   // `decrypted` is what GetDecryptedDefinition answers; the same text when it is empty.
   void SetDefinition(std::string_view name, std::string_view yaml, std::string_view decrypted = "")
       EXCLUDES(mutex_);
+  // What ReadContributors answers for the environment ("org/project/env" each).
+  void SetContributors(std::string_view name, const std::vector<std::string>& contributors)
+      EXCLUDES(mutex_);
   void RemoveEnvironment(std::string_view name) EXCLUDES(mutex_);
+  // Operations on this environment only ("org/project/env", any version) fail with `error`, until
+  // FailOnly is called for the operation again; an empty name: none.
+  void FailOnly(Operation operation, std::string_view name, Error error = {}) EXCLUDES(mutex_);
   // All open sessions are gone: reading them is ABORTED (a property of them NOT_FOUND).
   void ExpireSessions() EXCLUDES(mutex_);
 
@@ -73,6 +80,8 @@ class FakeEscApi final : public esc::Api {
   int heads() const { return Calls(Operation::kHead); }
   // ReadSession and ReadProperty.
   int reads() const { return Calls(Operation::kReadSession) + Calls(Operation::kReadProperty); }
+  // Of the environment ("org/project/env", any version).
+  int CallsOf(Operation operation, std::string_view name) const EXCLUDES(mutex_);
   // Calls that wait in a block now.
   int Blocked(Operation operation) const EXCLUDES(mutex_);
   // The duration that the last Open asked for.
@@ -93,6 +102,10 @@ class FakeEscApi final : public esc::Api {
   Result<esc::Value> ReadProperty(const esc::EnvironmentRef& ref, std::string_view session_id,
                                   std::string_view property_path, std::stop_token stop) override
       EXCLUDES(mutex_);
+  Result<std::vector<esc::EnvironmentRef>> ReadContributors(const esc::EnvironmentRef& ref,
+                                                            std::string_view session_id,
+                                                            std::stop_token stop) override
+      EXCLUDES(mutex_);
   Result<esc::EnvironmentHead> Head(const esc::EnvironmentRef& ref, std::stop_token stop) override
       EXCLUDES(mutex_);
   Result<esc::Definition> GetDefinition(const esc::EnvironmentRef& ref,
@@ -108,7 +121,7 @@ class FakeEscApi final : public esc::Api {
                                      std::stop_token stop) override EXCLUDES(mutex_);
 
  private:
-  static constexpr std::size_t kOperations = 8;
+  static constexpr std::size_t kOperations = 9;
 
   struct Revision {
     std::shared_ptr<const esc::Value> properties;
@@ -124,10 +137,14 @@ class FakeEscApi final : public esc::Api {
     bool block = false;
     std::optional<Error> error;
     std::optional<int> failures_left;
+    std::string only;  // "": whatever the environment
+    Error only_error;
+    std::map<std::string, int, std::less<>> calls_of;
   };
 
   // Counts the call, waits while the operation is blocked, and returns the error it was told to.
-  Status Begin(Operation operation, const std::stop_token& stop) EXCLUDES(mutex_);
+  Status Begin(Operation operation, const std::stop_token& stop,
+               const esc::EnvironmentRef& ref = {}) EXCLUDES(mutex_);
   Environment& MustFind(std::string_view name) REQUIRES(mutex_);
   // The 1-based revision number that `ref` means.
   Result<std::size_t> Resolve(const esc::EnvironmentRef& ref) const REQUIRES(mutex_);
@@ -140,6 +157,8 @@ class FakeEscApi final : public esc::Api {
   mutable Mutex mutex_;
   mutable CondVar changed_;
   std::map<std::string, Environment, std::less<>> environments_ GUARDED_BY(mutex_);
+  std::map<std::string, std::vector<esc::EnvironmentRef>, std::less<>> contributors_
+      GUARDED_BY(mutex_);
   std::map<std::string, std::shared_ptr<const esc::Value>, std::less<>> sessions_
       GUARDED_BY(mutex_);
   std::array<Control, kOperations> controls_ GUARDED_BY(mutex_);

@@ -110,8 +110,28 @@ class RunAttemptTest : public ::testing::Test {
  protected:
   RunAttemptTest() { api_.SetEnvironment(kDev, Object("world")); }
 
-  AttemptResult Run() { return RunAttempt(api_, *esc::EnvironmentRef::Parse(kDev), plan_, {}); }
+  AttemptResult Run() {
+    plan_.not_before = clock_.Now();
+    return RunAttempt(
+        probes_, api_,
+        {.backend = kBackend, .ref = *esc::EnvironmentRef::Parse(kDev), .identity = "me"}, plan_,
+        {});
+  }
+  ImportClosure::Member MemberAt(const std::string& name, std::string revision) {
+    esc::EnvironmentRef ref = *esc::EnvironmentRef::Parse(name);
+    const auto head = api_.Head(ref, {});
+    return {.ref = ref,
+            .head = esc::EnvironmentHead{.etag = head->etag, .revision = std::move(revision)}};
+  }
+  // The environment itself is as it was.
+  void OpenOnce() {
+    plan_.snapshot = SnapshotOf("world");
+    plan_.known = *Run().head.value();
+    clock_.Advance(10s);
+  }
 
+  testing::FakeClock clock_;
+  ProbeTable probes_{clock_, nullptr, [](const EnvironmentKey&) {}};
   testing::FakeEscApi api_;
   AttemptPlan plan_;
 };
@@ -167,6 +187,63 @@ TEST_F(RunAttemptTest, UnknownValuesAreAnError) {
   ASSERT_TRUE(result.opened);
   ASSERT_FALSE(*result.opened);
   EXPECT_EQ(result.opened->error().code, Code::kFailedPrecondition);
+}
+
+TEST_F(RunAttemptTest, UnchangedImportsAreOneHeadEach) {
+  api_.SetEnvironmentJson("acme/web/base", "{}");
+  api_.SetEnvironmentJson("acme/web/more", "{}");
+  OpenOnce();
+  plan_.members = {MemberAt("acme/web/base", "1"), MemberAt("acme/web/more", "1")};
+  const int heads = api_.heads();
+  const AttemptResult result = Run();
+  EXPECT_FALSE(result.opened || result.changed_member || result.member_error);
+  EXPECT_EQ(api_.heads(), heads + 3);
+}
+
+TEST_F(RunAttemptTest, AChangedImportIsOpenedAndTheRestLeft) {
+  api_.SetEnvironmentJson("acme/web/base", "{}");
+  api_.SetEnvironmentJson("acme/web/more", "{}");
+  OpenOnce();
+  plan_.members = {MemberAt("acme/web/base", "0"), MemberAt("acme/web/more", "1")};
+  const int heads = api_.heads();
+  const AttemptResult result = Run();
+  ASSERT_TRUE(result.changed_member);
+  EXPECT_EQ(result.changed_member->ref.environment, "base");
+  EXPECT_EQ(result.changed_member->head->revision, "1");
+  EXPECT_TRUE(result.opened && *result.opened);
+  EXPECT_EQ(api_.heads(), heads + 2);
+}
+
+TEST_F(RunAttemptTest, ImportsThatGoAndComeAreChanges) {
+  OpenOnce();
+  const esc::EnvironmentRef gone = *esc::EnvironmentRef::Parse("acme/web/gone");
+  plan_.members = {{.ref = gone, .head = esc::EnvironmentHead{.etag = "e", .revision = "1"}}};
+  const AttemptResult left = Run();
+  ASSERT_TRUE(left.changed_member && left.opened);
+  EXPECT_FALSE(left.changed_member->head);
+
+  plan_.members = {{.ref = gone, .head = std::nullopt}};
+  EXPECT_FALSE(Run().opened);
+  api_.SetEnvironmentJson("acme/web/gone", "{}");
+  clock_.Advance(10s);
+  const AttemptResult back = Run();
+  ASSERT_TRUE(back.changed_member && back.opened);
+  EXPECT_TRUE(back.changed_member->head);
+}
+
+TEST_F(RunAttemptTest, ImportsThatMayNotBeLookedAtAreTold) {
+  api_.SetEnvironmentJson("acme/web/base", "{}");
+  OpenOnce();
+  plan_.members = {MemberAt("acme/web/base", "1")};
+  api_.FailOnly(Operation::kHead, "acme/web/base", MakeTestError(Code::kPermissionDenied));
+  const AttemptResult hidden = Run();
+  EXPECT_FALSE(hidden.opened);
+  EXPECT_EQ(hidden.hidden_members.size(), 1U);
+  api_.FailOnly(Operation::kHead, "acme/web/base", MakeTestError(Code::kUnavailable));
+  const AttemptResult away = Run();
+  EXPECT_FALSE(away.opened);
+  ASSERT_TRUE(away.member_error);
+  EXPECT_EQ(away.member_error->code, Code::kUnavailable);
 }
 
 }  // namespace

@@ -61,7 +61,7 @@ class CacheTest : public ::testing::Test {
  protected:
   CacheTest() {
     options_.jitter = 0;
-    options_.max_age = 0ms;
+    options_.max_age = {.known = 0ms, .dynamic = 0ms, .unknown = 0ms};
     api_->SetEnvironmentJson(kDev, R"({"hello": "world"})");
   }
 

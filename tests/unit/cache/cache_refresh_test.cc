@@ -122,7 +122,7 @@ TEST_F(CacheRefreshTest, AZeroIntervalIsRaised) {
 }
 
 TEST_F(CacheRefreshTest, MaxAgeOpensAlthoughHeadSeesNoChange) {
-  options_.max_age = 5min;
+  options_.max_age.known = 5min;
   const Result<Subscription> subscription = Subscribe();
   ASSERT_TRUE(subscription);
   api_->SetValuesOnly(kDev, ObjectValue("hello", StringValue("imported")));

@@ -54,7 +54,7 @@ class EnvironmentStateTest : public ::testing::Test {
   }
 
   Clock::TimePoint now_ = kStart;
-  EnvironmentState state_{{.jitter = 0, .max_age = 1h}, 1};
+  EnvironmentState state_{{.jitter = 0, .max_age = {.known = 1h, .dynamic = 1h, .unknown = 1h}}, 1};
 };
 
 TEST_F(EnvironmentStateTest, BeginsEmptyAndAsksForAnAttempt) {
@@ -130,7 +130,7 @@ TEST_F(EnvironmentStateTest, RetryAfterIsNeverLongerThanMaxBackoff) {
 
 TEST_F(EnvironmentStateTest, FailuresBackOffAndKeepServing) {
   Apply(Opened("world"));
-  const std::chrono::milliseconds expected[] = {1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s};
+  const std::chrono::milliseconds expected[] = {1s, 2s, 4s, 8s, 10s, 10s, 10s};
   for (const std::chrono::milliseconds delay : expected) {
     Apply(HeadFailed(Code::kUnavailable));
     EXPECT_EQ(state_.phase(), Phase::kStale);

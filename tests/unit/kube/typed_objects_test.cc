@@ -3,7 +3,7 @@
 
 #include "base/duration.h"
 #include "kube/lease.h"
-#include "kube/rfc3339.h"
+#include "base/rfc3339.h"
 #include "kube/token_review.h"
 #include "tests/unit/kube/client_fixture.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/duration.h"
-#include "kube/rfc3339.h"
+#include "base/rfc3339.h"
 
 namespace escagent::mirror {
 namespace {
@@ -14,7 +14,7 @@ std::string Next(std::string_view schedule, std::string_view from) {
   const Result<CronSchedule> parsed = CronSchedule::Parse(schedule);
   EXPECT_TRUE(parsed) << schedule << ": " << (parsed ? "" : parsed.error().message);
   if (!parsed) return "";
-  const auto next = parsed->NextAtOrAfter(*kube::ParseRfc3339(from));
+  const auto next = parsed->NextAtOrAfter(*ParseRfc3339(from));
   return next ? FormatTime(*next) : "never";
 }
 

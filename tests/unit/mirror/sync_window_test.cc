@@ -7,12 +7,12 @@
 #include <utility>
 
 #include "base/duration.h"
-#include "kube/rfc3339.h"
+#include "base/rfc3339.h"
 
 namespace escagent::mirror {
 namespace {
 
-TimeOfDay At(std::string_view text) { return *kube::ParseRfc3339(text); }
+TimeOfDay At(std::string_view text) { return *ParseRfc3339(text); }
 
 SyncWindows Windows(bool deny,
                     std::initializer_list<std::pair<const char*, std::chrono::minutes>> list) {

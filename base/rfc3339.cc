@@ -1,4 +1,4 @@
-#include "kube/rfc3339.h"
+#include "base/rfc3339.h"
 
 #include <array>
 #include <charconv>
@@ -7,7 +7,7 @@
 
 #include "base/duration.h"
 
-namespace escagent::kube {
+namespace escagent {
 namespace {
 
 using std::chrono::system_clock;
@@ -78,4 +78,4 @@ std::string FormatMicroTime(system_clock::time_point time) {
   return text;
 }
 
-}  // namespace escagent::kube
+}  // namespace escagent
