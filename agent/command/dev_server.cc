@@ -28,6 +28,9 @@ std::vector<Flag> DevServerFlags() {
        .help = "the only access token that is accepted, beside issued ones; any when unset. Other "
                "users of this machine see a command line: prefer the variable",
        .fallback = ""},
+      {.name = "compat-status",
+       .help = "204, or 200 for SDKs that want 200 where ESC answers 204",
+       .fallback = "204"},
       {.name = "oidc-issuer",
        .help = "the issuer (claim iss) whose OIDC tokens are exchanged for access tokens at "
                "/api/oauth/token; only such tokens are accepted then, and --token",
@@ -69,6 +72,7 @@ int DevServer(FlagSet& flags) {
     flags.AddError("--listen: " + address.error().message);
   }
   auto oidc = OidcFrom(flags);
+  const std::string done_status = flags.OneOf("compat-status", {"200", "204"});
   if (const int code = ReportUsage(flags); code != kDone) return code;
 
   Signals::Block();
@@ -77,6 +81,7 @@ int DevServer(FlagSet& flags) {
   options.listen = flags.Text("listen");
   if (flags.Has("token")) options.token = Secret(std::string_view(flags.Text("token")));
   options.oidc = std::move(oidc);
+  options.answer_200 = done_status == "200";
   const auto server = devserver::Server::Start(std::move(options));
   if (!server) return Fail(server.error());
   Print("ESC dev server at " + (*server)->url() + ", serving " + flags.Text("definitions") +

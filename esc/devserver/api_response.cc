@@ -1,6 +1,7 @@
 #include "esc/devserver/api_response.h"
 
 #include "base/json.h"
+#include "esc/devserver/backend.h"
 
 namespace escagent::devserver {
 namespace {
@@ -16,6 +17,8 @@ int StatusOf(Code code) {
     case Code::kNotFound:
       return 404;
     case Code::kAborted:
+    case Code::kAlreadyExists:
+    case Code::kFailedPrecondition:
       return 409;
     default:
       return 500;
@@ -27,6 +30,14 @@ int StatusOf(Code code) {
 void SendJson(httplib::Response& response, int status, const nlohmann::json& document) {
   response.status = status;
   response.set_content(DumpJson(document), "application/json");
+}
+
+void SendDone(const Backend& backend, const Request& request, httplib::Response& response) {
+  constexpr std::string_view kOldSdk = "esc-sdk/ts/v0.12";
+  if (backend.answer_200 || request.http.get_header_value("User-Agent").starts_with(kOldSdk)) {
+    return SendJson(response, 200, nlohmann::json::object());
+  }
+  response.status = 204;
 }
 
 void SendError(httplib::Response& response, int status, const std::string& message,

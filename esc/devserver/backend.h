@@ -17,8 +17,12 @@ namespace escagent::devserver {
 
 // What the handlers work on. Every part is thread-safe by itself.
 struct Backend {
-  Backend(const std::string& directory, const Clock& clock_to_use)
-      : clock(clock_to_use), definitions(directory, clock), sessions(clock), tokens(clock) {}
+  // `state_folder` as DefinitionStore has it.
+  Backend(const std::string& directory, const std::string& state_folder, const Clock& clock_to_use)
+      : clock(clock_to_use),
+        definitions(directory, clock, state_folder),
+        sessions(clock),
+        tokens(clock) {}
 
   const Clock& clock;
   DefinitionStore definitions;
@@ -29,6 +33,7 @@ struct Backend {
   std::optional<OidcIssuer> oidc;
   std::optional<Secret> token;
   std::chrono::milliseconds default_session{0};
+  bool answer_200 = false;  // where ESC answers 204
 };
 
 }  // namespace escagent::devserver

@@ -1,14 +1,17 @@
 #include "esc/devserver/definition_store.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
-#include <charconv>
+#include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <system_error>
-#include <tuple>
 #include <utility>
 
 #include "base/file.h"
-#include "base/strings.h"
+#include "esc/devserver/durable_file.h"
 #include "esc/eval/syntax.h"
 
 namespace escagent::devserver {
@@ -17,9 +20,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kExtension = ".yaml";
-constexpr std::string_view kLatest = "latest";
+constexpr const char* kRevisionCreated = "environment_revision_created";
 // A file that was emptied this recently is probably about to be written.
 constexpr std::chrono::seconds kSettleTime{1};
+constexpr mode_t kNewFileMode = 0600;  // definitions hold secrets
 
 Clock::WallTime ModifiedAt(const fs::path& path) {
   std::error_code error;
@@ -41,135 +45,212 @@ std::vector<std::string> Children(const fs::path& folder, bool folders) {
   return names;
 }
 
-std::string EtagOf(std::string_view text) { return "\"" + Sha256Hex(text).substr(0, 32) + "\""; }
-
 esc::EnvironmentRef WithoutVersion(esc::EnvironmentRef ref) {
   ref.version.clear();
   return ref;
 }
 
+std::string KeyOf(const esc::EnvironmentRef& ref) { return WithoutVersion(ref).ToString(); }
+
+mode_t ModeOf(const std::string& path) {
+  struct stat status = {};
+  return ::stat(path.c_str(), &status) == 0 ? status.st_mode & 07777 : kNewFileMode;
+}
+
 }  // namespace
 
-DefinitionStore::DefinitionStore(std::string directory, const Clock& clock)
-    : directory_(std::move(directory)), clock_(clock) {}
-
-Result<std::string> DefinitionStore::Observe(const esc::EnvironmentRef& ref) {
-  ESC_RETURN_IF_ERROR(ref.Validate("read environment"));
-  const std::string key = WithoutVersion(ref).ToString();
-  const std::string path = PathOf(ref);
-  while (true) {
-    int latest = 0;
-    {
-      MutexLock lock(mutex_);
-      const auto known = environments_.find(key);
-      if (known != environments_.end()) latest = LatestNumber(known->second);
-    }
-    auto text = ReadFile(path, eval::kMaxDefinitionSize);
-    if (!text) {
-      if (text.error().code != Code::kNotFound) return std::unexpected(text.error());
-      return NotFound("environment '" + key + "' not found");
-    }
-    const bool settled = clock_.WallNow() - ModifiedAt(path) > kSettleTime;
-    MutexLock lock(mutex_);
-    Environment& environment = environments_[key];
-    // Whoever recorded meanwhile may have read after us: nobody brings back the text from before.
-    if (LatestNumber(environment) != latest && !IsLatest(environment, *text)) continue;
-    Record(environment, *std::move(text), settled);
-    return key;
-  }
-}
+DefinitionStore::DefinitionStore(std::string directory, const Clock& clock,
+                                 std::string state_folder)
+    : directory_(std::move(directory)), clock_(clock), folder_(std::move(state_folder)) {}
 
 std::string DefinitionStore::PathOf(const esc::EnvironmentRef& ref) const {
   return fs::path(directory_) / ref.organization / ref.project /
          (ref.environment + std::string(kExtension));
 }
 
-Result<Revision> DefinitionStore::Update(const esc::EnvironmentRef& ref, const Secret& text,
-                                         std::string_view etag) {
-  const std::string key = WithoutVersion(ref).ToString();
-  {
-    MutexLock lock(mutex_);
-    while (writing_.contains(key)) written_.Wait(mutex_);
-    writing_.insert(key);
+Result<Secret> DefinitionStore::ReadText(const esc::EnvironmentRef& ref) const {
+  auto text = ReadFile(PathOf(ref), eval::kMaxDefinitionSize);
+  if (!text && text.error().code == Code::kNotFound) {
+    return NotFound("environment '" + KeyOf(ref) + "' not found");
   }
-  Result<Revision> revision = Write(ref, text, etag);
-  MutexLock lock(mutex_);
-  writing_.erase(key);
-  written_.NotifyAll();
-  return revision;
+  return text;
 }
 
-Result<Revision> DefinitionStore::Write(const esc::EnvironmentRef& ref, const Secret& text,
-                                        std::string_view etag) {
-  ESC_ASSIGN_OR_RETURN(const std::string key, Observe(ref));
-  {
-    MutexLock lock(mutex_);
-    const Revision& latest = environments_[key].revisions.back();
-    if (!etag.empty() && latest.etag != etag) {
-      return MakeError(Code::kAborted, "environment '" + key +
-                                           "' was changed since it was read; its revision is " +
-                                           std::to_string(latest.number));
-    }
-    if (IsLatest(environments_[key], text)) return latest;
-  }
-  ESC_RETURN_IF_ERROR(WriteFileAtomically(PathOf(ref), text.Reveal()));
-  MutexLock lock(mutex_);
-  Environment& environment = environments_[key];
-  Record(environment, text.Clone(), /*settled=*/true);
-  // Somebody may have edited the file since; what the caller wrote is the revision with its text.
-  const auto written =
-      std::ranges::find_if(environment.revisions.rbegin(), environment.revisions.rend(),
-                           [&](const Revision& revision) { return revision.text->Equals(text); });
-  return written != environment.revisions.rend() ? *written : environment.revisions.back();
-}
-
-int DefinitionStore::LatestNumber(const Environment& environment) {
-  return environment.revisions.empty() ? 0 : environment.revisions.back().number;
-}
-
-bool DefinitionStore::IsLatest(const Environment& environment, const Secret& text) {
-  return !environment.revisions.empty() && environment.revisions.back().text->Equals(text);
-}
-
-void DefinitionStore::Record(Environment& environment, Secret text, bool settled) {
-  std::vector<Revision>& revisions = environment.revisions;
-  if (IsLatest(environment, text)) return;
+bool DefinitionStore::IsRecorded(const EnvironmentState& state, const Secret& text,
+                                 const std::string& path) const {
+  if (state.IsLatest(text)) return true;
   // Editors and shells empty a file before they write it.
-  if (!revisions.empty() && text.Empty() && !settled) return;
-  Revision revision;
-  revision.number = LatestNumber(environment) + 1;
-  revision.etag = EtagOf(text.Reveal());
-  revision.text = std::make_shared<const Secret>(std::move(text));
-  revision.created = clock_.WallNow();
-  revisions.push_back(std::move(revision));
-  std::size_t size = 0;
-  for (const Revision& kept : revisions) size += kept.text->Size();
-  while (revisions.size() > 1 && (revisions.size() > kMaxRevisions || size > kMaxHistorySize)) {
-    size -= revisions.front().text->Size();
-    revisions.erase(revisions.begin());
+  return text.Empty() && !state.revisions.empty() &&
+         clock_.WallNow() - ModifiedAt(path) <= kSettleTime;
+}
+
+DefinitionStore::Known DefinitionStore::Recall(const std::string& key) {
+  MutexLock lock(mutex_);
+  const auto found = known_.find(key);
+  return found == known_.end() ? Known() : found->second;
+}
+
+void DefinitionStore::Tell(const Events& events) const {
+  if (!listener_) return;
+  for (const StoreEvent& event : events) listener_(event);
+}
+
+Result<DefinitionStore::Snapshot> DefinitionStore::Describe(const esc::EnvironmentRef& ref) {
+  ESC_RETURN_IF_ERROR(ref.Validate("read environment"));
+  const std::string key = KeyOf(ref);
+  if (const Known known = Recall(key); known.state && known.stamp == folder_.StampOf(key)) {
+    ESC_ASSIGN_OR_RETURN(const Secret text, ReadText(ref));
+    if (IsRecorded(*known.state, text, PathOf(ref))) return known.state;
   }
+  Events events;
+  auto state = [&]() -> Result<Snapshot> {
+    ESC_ASSIGN_OR_RETURN(const auto hold, folder_.Lock());
+    return Observe(ref, events);
+  }();
+  Tell(events);
+  return state;
+}
+
+Result<DefinitionStore::Snapshot> DefinitionStore::Observe(const esc::EnvironmentRef& ref,
+                                                           Events& events) {
+  ESC_ASSIGN_OR_RETURN(Secret text, ReadText(ref));
+  const std::string key = KeyOf(ref);
+  Known known = Recall(key);
+  if (!known.state || known.stamp != folder_.StampOf(key)) {
+    ESC_ASSIGN_OR_RETURN(EnvironmentState loaded, folder_.Load(key, known.state.get()));
+    known = {std::make_shared<const EnvironmentState>(std::move(loaded)), folder_.StampOf(key)};
+    MutexLock lock(mutex_);
+    known_[key] = known;
+  }
+  if (IsRecorded(*known.state, text, PathOf(ref))) return known.state;
+  EnvironmentState state = *known.state;
+  state.Append(std::move(text), kEditor, clock_.WallNow());
+  // What was there before the server looked is no news.
+  if (state.last_number > 1) {
+    events.push_back({kRevisionCreated, WithoutVersion(ref), state.last_number, "", kEditor});
+  }
+  return Save(key, std::move(state));
+}
+
+Result<DefinitionStore::Snapshot> DefinitionStore::Save(const std::string& key,
+                                                        EnvironmentState state) {
+  ESC_RETURN_IF_ERROR(folder_.Save(key, state));
+  const auto snapshot = std::make_shared<const EnvironmentState>(std::move(state));
+  const StateFolder::Stamp stamp = folder_.StampOf(key);
+  MutexLock lock(mutex_);
+  known_[key] = {snapshot, stamp};
+  return snapshot;
 }
 
 Result<Revision> DefinitionStore::Get(const esc::EnvironmentRef& ref) {
-  ESC_ASSIGN_OR_RETURN(const std::string key, Observe(ref));
-  MutexLock lock(mutex_);
-  const std::vector<Revision>& revisions = environments_[key].revisions;
-  if (ref.version.empty() || ref.version == kLatest) return revisions.back();
-  int number = 0;
-  const char* const end = ref.version.data() + ref.version.size();
-  if (const auto [last, error] = std::from_chars(ref.version.data(), end, number);
-      error == std::errc() && last == end) {
-    const auto found = std::ranges::find(revisions, number, &Revision::number);
-    if (found != revisions.end()) return *found;
+  ESC_ASSIGN_OR_RETURN(const Snapshot state, Describe(ref));
+  const Revision* revision = state->Find(state->NumberOf(ref.version));
+  if (revision == nullptr) {
+    return NotFound("environment '" + KeyOf(ref) + "' has no version '" + ref.version + "'");
   }
-  return NotFound("environment '" + key + "' has no version '" + ref.version + "'");
+  if (revision->retraction) {
+    return NotFound("version '" + ref.version + "' of environment '" + KeyOf(ref) +
+                    "' was retracted; use revision " +
+                    std::to_string(revision->retraction->replacement));
+  }
+  return *revision;
 }
 
-Result<std::vector<Revision>> DefinitionStore::History(const esc::EnvironmentRef& ref) {
-  ESC_ASSIGN_OR_RETURN(const std::string key, Observe(ref));
-  MutexLock lock(mutex_);
-  const std::vector<Revision>& kept = environments_[key].revisions;
-  return std::vector<Revision>(kept.rbegin(), kept.rend());
+Result<Revision> DefinitionStore::Update(const esc::EnvironmentRef& ref, const Secret& text,
+                                         std::string_view etag, const std::string& login) {
+  ESC_RETURN_IF_ERROR(ref.Validate("update environment"));
+  Events events;
+  auto revision = [&]() -> Result<Revision> {
+    ESC_ASSIGN_OR_RETURN(const auto hold, folder_.Lock());
+    return Write(ref, text, etag, login, events);
+  }();
+  Tell(events);
+  return revision;
+}
+
+// The file first: when it is there, but not yet the record of it, whoever looks next records it.
+Result<Revision> DefinitionStore::Write(const esc::EnvironmentRef& ref, const Secret& text,
+                                        std::string_view etag, const std::string& login,
+                                        Events& events) {
+  ESC_ASSIGN_OR_RETURN(const Snapshot before, Observe(ref, events));
+  const Revision& latest = before->revisions.back();
+  if (!etag.empty() && latest.etag != etag) {
+    return MakeError(Code::kAborted, "environment '" + KeyOf(ref) +
+                                         "' was changed since it was read; its revision is " +
+                                         std::to_string(latest.number));
+  }
+  if (before->IsLatest(text)) return latest;
+  ESC_RETURN_IF_ERROR(WriteFileDurably(PathOf(ref), text.Reveal(), ModeOf(PathOf(ref))));
+  EnvironmentState state = *before;
+  state.Append(text.Clone(), login, clock_.WallNow());
+  ESC_ASSIGN_OR_RETURN(const Snapshot after, Save(KeyOf(ref), std::move(state)));
+  events.push_back({kRevisionCreated, WithoutVersion(ref), after->last_number, "", login});
+  return after->revisions.back();
+}
+
+Result<DefinitionStore::Snapshot> DefinitionStore::Modify(const esc::EnvironmentRef& ref,
+                                                          const Change& change, StoreEvent event) {
+  ESC_RETURN_IF_ERROR(ref.Validate("change environment"));
+  Events events;
+  auto after = [&]() -> Result<Snapshot> {
+    ESC_ASSIGN_OR_RETURN(const auto hold, folder_.Lock());
+    ESC_ASSIGN_OR_RETURN(const Snapshot before, Observe(ref, events));
+    EnvironmentState state = *before;
+    ESC_RETURN_IF_ERROR(change(state));
+    return Save(KeyOf(ref), std::move(state));
+  }();
+  if (after && !event.kind.empty()) events.push_back(std::move(event));
+  Tell(events);
+  return after;
+}
+
+Status DefinitionStore::Create(const esc::EnvironmentRef& ref, EnvironmentState state,
+                               const std::string& login) {
+  ESC_RETURN_IF_ERROR(ref.Validate("create environment"));
+  const auto created = [&]() -> Status {
+    ESC_ASSIGN_OR_RETURN(const auto hold, folder_.Lock());
+    const std::string path = PathOf(ref);
+    if (::access(path.c_str(), F_OK) == 0) {
+      return MakeError(Code::kAlreadyExists, "environment '" + KeyOf(ref) + "' already exists");
+    }
+    // Of one that was there before, and of a deletion that was interrupted.
+    ESC_RETURN_IF_ERROR(folder_.Remove(KeyOf(ref)));
+    ESC_RETURN_IF_ERROR(MakeFolderDurably(fs::path(path).parent_path()));
+    ESC_RETURN_IF_ERROR(
+        WriteFileDurably(path, state.revisions.back().text->Reveal(), kNewFileMode));
+    ESC_RETURN_IF_ERROR(Save(KeyOf(ref), std::move(state)));
+    return {};
+  }();
+  if (created) Tell({{"environment_created", WithoutVersion(ref), 0, "", login}});
+  return created;
+}
+
+Status DefinitionStore::Delete(const esc::EnvironmentRef& ref, const std::string& login) {
+  ESC_RETURN_IF_ERROR(ref.Validate("delete environment"));
+  Events events;
+  const auto deleted = [&]() -> Status {
+    ESC_ASSIGN_OR_RETURN(const auto hold, folder_.Lock());
+    ESC_ASSIGN_OR_RETURN(const Snapshot state, Observe(ref, events));
+    if (state->deletion_protected) {
+      return FailedPrecondition("environment '" + KeyOf(ref) +
+                                "' is protected from deletion; change its settings first");
+    }
+    return Remove(ref);
+  }();
+  if (deleted) events.push_back({"environment_deleted", WithoutVersion(ref), 0, "", login});
+  Tell(events);
+  return deleted;
+}
+
+Status DefinitionStore::Remove(const esc::EnvironmentRef& ref) {
+  const std::string path = PathOf(ref);
+  if (::unlink(path.c_str()) != 0) return ErrnoError(errno, "remove " + path);
+  ESC_RETURN_IF_ERROR(SyncFolder(fs::path(path).parent_path()));
+  {
+    MutexLock lock(mutex_);
+    known_.erase(KeyOf(ref));
+  }
+  return folder_.Remove(KeyOf(ref));
 }
 
 std::vector<DefinitionStore::Entry> DefinitionStore::List(std::string_view organization) const {
@@ -181,8 +262,9 @@ std::vector<DefinitionStore::Entry> DefinitionStore::List(std::string_view organ
       for (const std::string& file : Children(org_path / project, /*folders=*/false)) {
         if (!file.ends_with(kExtension)) continue;
         const std::string name = file.substr(0, file.size() - kExtension.size());
-        if (!esc::EnvironmentRef{org, project, name, ""}.Validate("list")) continue;
-        entries.push_back({org, project, name, ModifiedAt(org_path / project / file)});
+        const esc::EnvironmentRef ref{org, project, name, ""};
+        if (!ref.Validate("list")) continue;
+        entries.push_back({ref, ModifiedAt(org_path / project / file)});
       }
     }
   }
@@ -190,7 +272,12 @@ std::vector<DefinitionStore::Entry> DefinitionStore::List(std::string_view organ
 }
 
 std::vector<std::string> DefinitionStore::Organizations() const {
-  return Children(directory_, /*folders=*/true);
+  std::vector<std::string> names = Children(directory_, /*folders=*/true);
+  // Other folders, ours among them, are no organizations.
+  std::erase_if(names, [](const std::string& name) {
+    return !esc::EnvironmentRef{name, "project", "environment", ""}.Validate("list");
+  });
+  return names;
 }
 
 }  // namespace escagent::devserver

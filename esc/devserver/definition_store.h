@@ -1,10 +1,8 @@
 #pragma once
 
-#include <chrono>
-#include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,76 +11,100 @@
 #include "base/mutex.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "esc/devserver/environment_state.h"
+#include "esc/devserver/state_folder.h"
 #include "esc/environment_ref.h"
 
 namespace escagent::devserver {
 
-// One text that an environment's file has held.
-struct Revision {
-  int number = 0;  // from 1, one more for each change seen
-  std::shared_ptr<const Secret> text;
-  std::string etag;  // strong, quoted; the same for the same text
-  Clock::WallTime created;
+// Something that has happened to an environment.
+struct StoreEvent {
+  // As ESC's webhooks call it: "environment_created", "environment_revision_created", ...
+  std::string kind;
+  esc::EnvironmentRef ref;
+  int revision = 0;    // where it is about one
+  std::string name{};  // of a tag
+  std::string login{};
 };
 
 // The environments of the server: DIR/organization/project/environment.yaml.
 //
 // Files are read anew for each request, and every text that differs from the last one seen is a new
-// revision; earlier ones are kept in memory (up to kMaxRevisions and kMaxHistorySize for each
-// environment), so they can be opened by number for as long as the server runs. Thread-safe.
+// revision. Earlier ones, tags and settings are kept in a StateFolder. Whoever records a revision
+// holds the folder's lock and has read the file under it, so that of two writers, threads or
+// processes, none loses what the other did, and nobody brings back an older text. Thread-safe.
 class DefinitionStore {
  public:
-  static constexpr std::size_t kMaxRevisions = 200;
-  static constexpr std::size_t kMaxHistorySize = std::size_t{64} << 20;
+  // Who makes the revisions that are edits on disk.
+  static constexpr const char* kEditor = "developer";
+
+  using Snapshot = std::shared_ptr<const EnvironmentState>;
+  // Changes a state, or says why not.
+  using Change = std::function<Status(EnvironmentState&)>;
 
   struct Entry {
-    std::string organization;
-    std::string project;
-    std::string environment;
+    esc::EnvironmentRef ref;
     Clock::WallTime modified;
   };
 
-  // `clock` is borrowed.
-  DefinitionStore(std::string directory, const Clock& clock);
+  // `clock` is borrowed. `state_folder` as StateFolder has it; empty: nothing outlives this object.
+  DefinitionStore(std::string directory, const Clock& clock, std::string state_folder = "");
   DefinitionStore(const DefinitionStore&) = delete;
   DefinitionStore& operator=(const DefinitionStore&) = delete;
 
-  // The revision that `ref.version` names: a number, "latest" or empty. NOT_FOUND for an
-  // environment without a file and for other versions, INVALID_ARGUMENT for names that ESC does
-  // not allow.
+  // Told of all that happens, on the thread that made it happen. Set before others use the store.
+  void SetListener(std::function<void(const StoreEvent&)> listener) {
+    listener_ = std::move(listener);
+  }
+
+  // The state now, with at least one revision. NOT_FOUND for an environment without a file,
+  // INVALID_ARGUMENT for names that ESC does not allow. The version does not matter.
+  Result<Snapshot> Describe(const esc::EnvironmentRef& ref);
+  // The revision that `ref.version` names: a number, a tag, "latest" or empty. NOT_FOUND also for
+  // versions that there are not, or that were retracted.
   Result<Revision> Get(const esc::EnvironmentRef& ref);
   // Replaces the newest revision, on disk too. ABORTED when its ETag is not `etag`, unless that is
-  // empty. Of two that update an environment at the same time the second one sees what the first
-  // wrote. The same text again makes no revision.
-  Result<Revision> Update(const esc::EnvironmentRef& ref, const Secret& text,
-                          std::string_view etag);
-  // All that are kept, the newest first.
-  Result<std::vector<Revision>> History(const esc::EnvironmentRef& ref);
+  // empty. The same text again makes no revision.
+  Result<Revision> Update(const esc::EnvironmentRef& ref, const Secret& text, std::string_view etag,
+                          const std::string& login = kEditor);
+  // Changes everything but the newest revision; `event` is told then.
+  Result<Snapshot> Modify(const esc::EnvironmentRef& ref, const Change& change, StoreEvent event);
+  // Makes an environment with a state that has at least one revision. ALREADY_EXISTS.
+  Status Create(const esc::EnvironmentRef& ref, EnvironmentState state, const std::string& login);
+  // FAILED_PRECONDITION when it is protected from deletion.
+  Status Delete(const esc::EnvironmentRef& ref, const std::string& login);
 
   // The environments of one organization, or of all when it is empty; sorted.
   std::vector<Entry> List(std::string_view organization) const;
   std::vector<std::string> Organizations() const;
 
  private:
-  struct Environment {
-    std::vector<Revision> revisions;
+  struct Known {
+    Snapshot state;
+    StateFolder::Stamp stamp;
   };
+  using Events = std::vector<StoreEvent>;
 
-  // Reads the file and takes its text into the history. Gives the environment's key, which has at
-  // least one revision then.
-  Result<std::string> Observe(const esc::EnvironmentRef& ref);
-  Result<Revision> Write(const esc::EnvironmentRef& ref, const Secret& text, std::string_view etag);
+  // These hold the folder's lock.
+  Result<Snapshot> Observe(const esc::EnvironmentRef& ref, Events& events);
+  Result<Revision> Write(const esc::EnvironmentRef& ref, const Secret& text, std::string_view etag,
+                         const std::string& login, Events& events);
+  Status Remove(const esc::EnvironmentRef& ref);
+  Result<Snapshot> Save(const std::string& key, EnvironmentState state);
+
   std::string PathOf(const esc::EnvironmentRef& ref) const;
-  static int LatestNumber(const Environment& environment);  // 0: it has none
-  static bool IsLatest(const Environment& environment, const Secret& text);
-  void Record(Environment& environment, Secret text, bool settled) REQUIRES(mutex_);
+  Result<Secret> ReadText(const esc::EnvironmentRef& ref) const;
+  // Whether the file's text is the newest revision's, or nothing that should become one.
+  bool IsRecorded(const EnvironmentState& state, const Secret& text, const std::string& path) const;
+  Known Recall(const std::string& key);
+  void Tell(const Events& events) const;
 
   const std::string directory_;
   const Clock& clock_;
+  StateFolder folder_;
+  std::function<void(const StoreEvent&)> listener_;
   Mutex mutex_;
-  CondVar written_;
-  std::set<std::string> writing_ GUARDED_BY(mutex_);  // environments with an update under way
-  std::map<std::string, Environment> environments_ GUARDED_BY(mutex_);
+  std::map<std::string, Known> known_ GUARDED_BY(mutex_);
 };
 
 }  // namespace escagent::devserver

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -7,6 +6,8 @@
 #include "esc/devserver/api_response.h"
 #include "esc/devserver/backend.h"
 #include "esc/devserver/handlers.h"
+#include "esc/devserver/imports.h"
+#include "esc/devserver/request_reading.h"
 #include "esc/devserver/secret_rewriter.h"
 
 namespace escagent::devserver {
@@ -14,29 +15,50 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kAuthor = "developer";
-constexpr int kMaxCount = 500;
+constexpr int kMaxResults = 500;
 
-esc::EnvironmentRef RefOf(const Request& request) {
-  return {request.Argument("org"), request.Argument("project"), request.Argument("env"),
-          request.Argument("version")};
+json ListedEnvironment(Backend& backend, const DefinitionStore::Entry& entry) {
+  // A definition that cannot be read is there all the same.
+  const auto state = backend.definitions.Describe(entry.ref);
+  return {{"organization", entry.ref.organization},
+          {"project", entry.ref.project},
+          {"name", entry.ref.environment},
+          {"created", FormatTime(state ? (*state)->created : entry.modified)},
+          {"modified", FormatTime(state ? (*state)->revisions.back().created : entry.modified)}};
 }
 
-void SendList(Backend& backend, const std::string& organization, httplib::Response& response) {
+// Pages: the token is the name of the last environment before.
+void SendList(Backend& backend, const std::string& organization, const Request& request,
+              httplib::Response& response) {
+  const std::string after = request.Parameter("continuationToken");
+  const auto count = static_cast<std::size_t>(
+      std::clamp(NumberOf(request, "maxResults", kMaxResults), 1, kMaxResults));
   json environments = json::array();
+  json body = json::object();
+  bool began = after.empty();
   for (const DefinitionStore::Entry& entry : backend.definitions.List(organization)) {
-    const std::string modified = FormatTime(entry.modified);
-    environments.push_back({{"organization", entry.organization},
-                            {"project", entry.project},
-                            {"name", entry.environment},
-                            {"created", modified},
-                            {"modified", modified}});
+    const std::string name = entry.ref.ToString();
+    const std::string short_name = entry.ref.project + "/" + entry.ref.environment;
+    if (!began) {
+      began = name == after;
+      continue;
+    }
+    if (!request.identity.May(Permission::kRead, entry.ref.organization, short_name)) continue;
+    if (environments.size() == count) {
+      const json& last = environments.back();
+      body["nextToken"] = last["organization"].get<std::string>() + "/" +
+                          last["project"].get<std::string>() + "/" +
+                          last["name"].get<std::string>();
+      break;
+    }
+    environments.push_back(ListedEnvironment(backend, entry));
   }
-  SendJson(response, 200, {{"environments", std::move(environments)}});
+  body["environments"] = std::move(environments);
+  SendJson(response, 200, body);
 }
 
 void ListAll(Backend& backend, const Request& request, httplib::Response& response) {
-  SendList(backend, request.Parameter("organization"), response);
+  SendList(backend, request.Parameter("organization"), request, response);
 }
 
 void ListOrganization(Backend& backend, const Request& request, httplib::Response& response) {
@@ -46,7 +68,7 @@ void ListOrganization(Backend& backend, const Request& request, httplib::Respons
     SendError(response, 404, "organization '" + organization + "' not found");
     return;
   }
-  SendList(backend, organization, response);
+  SendList(backend, organization, request, response);
 }
 
 void Head(Backend& backend, const Request& request, httplib::Response& response) {
@@ -74,52 +96,28 @@ void GetDecrypted(Backend& backend, const Request& request, httplib::Response& r
   SendDefinition(backend, request, SecretForm::kPlain, response);
 }
 
-// A number of the query, or `fallback`.
-int NumberOf(const Request& request, const std::string& name, int fallback) {
-  const std::string text = request.Parameter(name);
-  int number = fallback;
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  return number;
-}
-
-// The newest first, below "before" (0: from the newest on), at most "count".
-void ListRevisions(Backend& backend, const Request& request, httplib::Response& response) {
-  const auto history = backend.definitions.History(RefOf(request));
-  if (!history) return SendError(response, history.error());
-  const int before = NumberOf(request, "before", 0);
-  const int count = std::clamp(NumberOf(request, "count", kMaxCount), 0, kMaxCount);
-  json list = json::array();
-  for (const Revision& revision : *history) {
-    if (static_cast<int>(list.size()) >= count) break;
-    if (before > 0 && revision.number >= before) continue;
-    list.push_back({{"number", revision.number},
-                    {"created", FormatTime(revision.created)},
-                    {"creatorLogin", kAuthor},
-                    {"creatorName", kAuthor},
-                    {"tags", revision.number == history->front().number ? json::array({"latest"})
-                                                                        : json::array()}});
+// Who imports the environment, by the version that is imported.
+void ListReferrers(Backend& backend, const Request& request, httplib::Response& response) {
+  const esc::EnvironmentRef ref = RefOf(request);
+  if (const auto known = backend.definitions.Describe(ref); !known) {
+    return SendError(response, known.error());
   }
-  SendJson(response, 200, list);
-}
-
-// Only the built-in tag: the server has no others.
-void GetRevisionTag(Backend& backend, const Request& request, httplib::Response& response) {
-  const std::string& tag = request.Argument("tag");
-  const auto revision = backend.definitions.Get(RefOf(request));
-  if (!revision) return SendError(response, revision.error());
-  if (tag != "latest") {
-    SendError(response, 404,
-              "environment '" + request.Environment() + "' has no revision tag '" + tag + "'");
-    return;
+  int left = std::max(NumberOf(request, "count", kMaxResults), 1);
+  json referrers = json::object();
+  for (const DefinitionStore::Entry& entry : backend.definitions.List(ref.organization)) {
+    const auto state = backend.definitions.Describe(entry.ref);
+    if (!state) continue;
+    for (const Import& import : ImportsOf((*state)->revisions.back().text->Reveal())) {
+      if (import.project != ref.project || import.environment != ref.environment) continue;
+      if (left-- <= 0) break;
+      referrers[import.version.empty() ? "latest" : import.version].push_back(
+          {{"environment",
+            {{"project", entry.ref.project},
+             {"name", entry.ref.environment},
+             {"revision", (*state)->revisions.back().number}}}});
+    }
   }
-  const std::string time = FormatTime(revision->created);
-  SendJson(response, 200,
-           {{"name", tag},
-            {"revision", revision->number},
-            {"created", time},
-            {"modified", time},
-            {"editorLogin", kAuthor},
-            {"editorName", kAuthor}});
+  SendJson(response, 200, {{"referrers", std::move(referrers)}});
 }
 
 }  // namespace
@@ -130,13 +128,11 @@ void AddEnvironmentRoutes(Router& router) {
   router.Add("HEAD", "/api/esc/environments/{org}/{project}/{env}", Head);
   router.Add("GET", "/api/esc/environments/{org}/{project}/{env}", GetDefinition);
   router.Add("GET", "/api/esc/environments/{org}/{project}/{env}/decrypt", GetDecrypted);
-  router.Add("GET", "/api/esc/environments/{org}/{project}/{env}/versions", ListRevisions);
+  router.Add("GET", "/api/esc/environments/{org}/{project}/{env}/referrers", ListReferrers);
   router.Add("GET", "/api/esc/environments/{org}/{project}/{env}/versions/{version}",
              GetDefinition);
   router.Add("GET", "/api/esc/environments/{org}/{project}/{env}/versions/{version}/decrypt",
              GetDecrypted);
-  router.Add("GET", "/api/esc/environments/{org}/{project}/{env}/versions/tags/{tag}",
-             GetRevisionTag);
 }
 
 }  // namespace escagent::devserver

@@ -2,12 +2,20 @@
 
 #include "esc/devserver/router.h"
 
-// The routes, a file for each kind of resource. Tags, webhooks, drafts, rotation, creating and
-// deleting of ESC's API (reference/esc-api.md (a)) would each get a file of their own.
+// The routes, a file for each kind of resource (reference/esc-api.md (a)).
 namespace escagent::devserver {
 
-// environment_handlers.cc: list, HEAD, definitions, revisions.
+// environment_handlers.cc: list, HEAD, definitions, referrers.
 void AddEnvironmentRoutes(Router& router);
+// lifecycle_handlers.cc: create, clone, delete, settings. After the routes for texts, which look
+// like environments of a project "yaml".
+void AddLifecycleRoutes(Router& router);
+// revision_handlers.cc: revisions and their tags.
+void AddRevisionRoutes(Router& router);
+// tag_handlers.cc: tags of environments.
+void AddTagRoutes(Router& router);
+// refusal_handlers.cc: what is refused: drafts, requests to open, schedules.
+void AddRefusalRoutes(Router& router);
 // update_handlers.cc: new revisions.
 void AddUpdateRoutes(Router& router);
 // open_handlers.cc: open, sessions, properties; check and open of a text.

@@ -6,7 +6,9 @@
 #include <stop_token>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "base/log.h"
 #include "base/strings.h"
 #include "esc/devserver/api_response.h"
 #include "esc/devserver/backend.h"
@@ -25,6 +27,28 @@ std::string_view TokenOf(std::string_view header) {
   constexpr std::string_view kScheme = "token ";
   if (!EqualsIgnoreCase(header.substr(0, kScheme.size()), kScheme)) return {};
   return header.substr(kScheme.size());
+}
+
+// Where history is kept; "" when nowhere, which a line in the log says.
+std::string StateFolderOf(const Server::Options& options) {
+  if (!options.keep_state) return "";
+  std::string folder = options.definitions_dir + "/.esc-agent";
+  const Status prepared = StateFolder::Prepare(folder);
+  if (prepared) return folder;
+  LogWarning("history, tags and settings are lost when the server ends",
+             {{log_key::kError, prepared.error()}});
+  return "";
+}
+
+// The path of a request; one of the API before projects becomes that of the project "default".
+std::string PathOf(const httplib::Request& request) {
+  constexpr std::string_view kOld = "/api/preview/environments";
+  const std::string& path = request.path;
+  if (!path.starts_with(kOld)) return path;
+  std::vector<std::string_view> parts = Split(std::string_view(path).substr(kOld.size()), '/');
+  std::erase(parts, std::string_view());
+  if (parts.size() > 1 && parts[1] != "yaml") parts.insert(parts.begin() + 1, "default");
+  return "/api/esc/environments/" + Join(parts, "/");
 }
 
 // What a request needs to be allowed; routes name what they do.
@@ -69,10 +93,14 @@ class Server::Impl {
  public:
   explicit Impl(const Options& options)
       : clock_(options.clock != nullptr ? *options.clock : system_clock_),
-        backend_(options.definitions_dir, clock_) {
+        backend_(options.definitions_dir, StateFolderOf(options), clock_) {
+    AddOpenRoutes(router_);
+    AddRevisionRoutes(router_);
     AddEnvironmentRoutes(router_);
     AddUpdateRoutes(router_);
-    AddOpenRoutes(router_);
+    AddLifecycleRoutes(router_);
+    AddTagRoutes(router_);
+    AddRefusalRoutes(router_);
     AddUserRoutes(router_);
     AddOauthRoutes(router_);
     AddDebugRoutes(router_);
@@ -82,6 +110,7 @@ class Server::Impl {
   Status Start(Options options) {
     backend_.token = std::move(options.token);
     backend_.default_session = options.default_session;
+    backend_.answer_200 = options.answer_200;
     if (options.oidc) {
       backend_.oidc.emplace(*std::move(options.oidc), clock_);
       ESC_RETURN_IF_ERROR(backend_.oidc->Check());
@@ -100,7 +129,7 @@ class Server::Impl {
  private:
   void Dispatch(const httplib::Request& http, httplib::Response& response, Connection& connection) {
     std::string allowed;
-    auto match = router_.Find(http.method, http.path, allowed);
+    auto match = router_.Find(http.method, PathOf(http), allowed);
     if (!match) return SendNoRoute(allowed, response);
     Request request{
         .http = http, .route = std::move(match->route), .arguments = std::move(match->arguments)};

@@ -14,11 +14,11 @@
 
 namespace escagent::devserver {
 
-// A server with the parts of Pulumi ESC's REST API (reference/esc-api.md (a)) that read and
-// update environments, for demonstrations, development and tests without Pulumi Cloud. The
-// environments are files: DIR/organization/project/environment.yaml, evaluated by esc/eval. An edit
-// on disk is a new revision, and an update over the API an edit on disk. Strict enough in its
-// answers for the official SDKs.
+// A server with Pulumi ESC's REST API (reference/esc-api.md (a)), for demonstrations, development
+// and tests without Pulumi Cloud. The environments are files:
+// DIR/organization/project/environment.yaml, evaluated by esc/eval. An edit on disk is a new
+// revision, and an update over the API an edit on disk; several servers may use one folder. Strict
+// enough in its answers for the official SDKs.
 //
 // Beside the API: /debug/requests counts the requests of each route (GET, DELETE), /debug/faults
 // makes the server misbehave (GET, POST adds, PUT replaces, DELETE; see Fault), /debug/tokens lists
@@ -36,6 +36,11 @@ class Server {
     std::optional<Secret> token;
     // Who gets tokens for what; absent: nobody.
     std::optional<OidcOptions> oidc{};
+    // Keep history, tags and settings in DIR/.esc-agent. Where that cannot be, a line is logged and
+    // they live as long as the server.
+    bool keep_state = true;
+    // Answer 200 where ESC answers 204 and SDKs before 0.14 want 200.
+    bool answer_200 = false;
     // Of sessions that are opened without a duration.
     std::chrono::seconds default_session = std::chrono::hours(1);
     // When sessions expire, and how delays pass. Borrowed; null: the system's.

@@ -24,8 +24,8 @@ void Update(Backend& backend, const Request& request, httplib::Response& respons
   if (!result->ok()) {
     return SendError(response, 400, "the environment definition is invalid", result->diagnostics);
   }
-  const auto revision =
-      backend.definitions.Update(ref, text, request.http.get_header_value("ETag"));
+  const auto revision = backend.definitions.Update(ref, text, request.http.get_header_value("ETag"),
+                                                   request.identity.login);
   if (!revision) return SendError(response, revision.error());
   SetRevisionHeaders(*revision, response);
   SendJson(response, 200, {{"diagnostics", esc::DiagnosticsToJson(result->diagnostics)}});

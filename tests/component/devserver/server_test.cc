@@ -248,9 +248,9 @@ TEST_F(ServerTest, UnknownPathsAndMethods) {
   const auto path = client_->Get("/api/esc/nothing");
   EXPECT_EQ(path->status, 404);
   EXPECT_EQ(Json(path)["code"], 404);
-  const auto method = client_->Delete(kEnvironment);
+  const auto method = client_->Put(kEnvironment, "", "text/plain");
   EXPECT_EQ(method->status, 405);
-  EXPECT_EQ(method->get_header_value("Allow"), "HEAD, GET, PATCH");
+  EXPECT_EQ(method->get_header_value("Allow"), "HEAD, GET, PATCH, POST, DELETE");
   EXPECT_EQ(client_->Get("/api/esc/environments/acme/%2e%2e/dev")->status, 400);
 }
 

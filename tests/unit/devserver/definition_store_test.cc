@@ -1,18 +1,13 @@
 #include "esc/devserver/definition_store.h"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <atomic>
-#include <cstdio>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "base/unique_fd.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/unit/devserver/definition_folder.h"
 
@@ -111,15 +106,16 @@ TEST_F(DefinitionStoreTest, FileThatIsJustBeingWrittenKeepsItsText) {
 }
 
 TEST_F(DefinitionStoreTest, HistoryIsBounded) {
-  for (std::size_t i = 0; i < DefinitionStore::kMaxRevisions + 5; ++i) {
+  for (std::size_t i = 0; i < EnvironmentState::kMaxRevisions + 5; ++i) {
     folder_.Write("acme/web/dev", "text " + std::to_string(i));
     ASSERT_EQ(NumberOf("acme/web/dev"), static_cast<int>(i) + 1);
   }
-  const auto history = store_.History(*esc::EnvironmentRef::Parse("acme/web/dev"));
-  ASSERT_TRUE(history);
-  EXPECT_EQ(history->size(), DefinitionStore::kMaxRevisions);
-  EXPECT_EQ(history->front().number, static_cast<int>(DefinitionStore::kMaxRevisions) + 5);
-  EXPECT_EQ(history->back().number, 6);
+  const auto state = store_.Describe(*esc::EnvironmentRef::Parse("acme/web/dev"));
+  ASSERT_TRUE(state);
+  EXPECT_EQ((*state)->revisions.size(), EnvironmentState::kMaxRevisions);
+  EXPECT_EQ((*state)->revisions.back().number,
+            static_cast<int>(EnvironmentState::kMaxRevisions) + 5);
+  EXPECT_EQ((*state)->revisions.front().number, 6);
 }
 
 TEST_F(DefinitionStoreTest, ListsWhatCanBeOpened) {
@@ -130,43 +126,13 @@ TEST_F(DefinitionStoreTest, ListsWhatCanBeOpened) {
   const auto names = [&](std::string_view organization) {
     std::vector<std::string> out;
     for (const auto& entry : store_.List(organization)) {
-      out.push_back(entry.organization + "/" + entry.project + "/" + entry.environment);
+      out.push_back(entry.ref.ToString());
     }
     return out;
   };
   EXPECT_THAT(names(""), ::testing::ElementsAre("acme/api/prod", "acme/web/dev", "globex/web/dev"));
   EXPECT_THAT(names("globex"), ::testing::ElementsAre("globex/web/dev"));
   EXPECT_THAT(store_.Organizations(), ::testing::ElementsAre("acme", "globex"));
-}
-
-// Two readings overlap, and the one that began last read first.
-TEST_F(DefinitionStoreTest, AnOlderTextThatWasReadSlowlyIsNoNewRevision) {
-  const std::string file = folder_.FileOf("acme/web/dev").string();
-  const std::string next = folder_.FileOf("acme/web/next").string();
-  folder_.Write("acme/web/next", "");
-  const auto reading = [&](std::jthread& reader) {
-    ASSERT_EQ(unlink(next.c_str()), 0);
-    ASSERT_EQ(mkfifo(next.c_str(), 0600), 0);
-    ASSERT_EQ(rename(next.c_str(), file.c_str()), 0);
-    reader = std::jthread([this] { EXPECT_EQ(TextOf("acme/web/dev"), "new"); });
-  };
-  std::jthread first;
-  ASSERT_NO_FATAL_FAILURE(reading(first));
-  UniqueFd first_text(open(file.c_str(), O_WRONLY | O_CLOEXEC));  // when the reader is there
-  folder_.Write("acme/web/next", "");
-  std::jthread second;
-  ASSERT_NO_FATAL_FAILURE(reading(second));
-  UniqueFd second_text(open(file.c_str(), O_WRONLY | O_CLOEXEC));
-  ASSERT_EQ(write(second_text.Get(), "old", 3), 3);
-
-  folder_.Write("acme/web/next", "new");
-  ASSERT_EQ(rename(next.c_str(), file.c_str()), 0);
-  ASSERT_EQ(write(first_text.Get(), "new", 3), 3);
-  first_text.Reset();
-  first.join();
-  second_text.Reset();
-  second.join();
-  EXPECT_EQ(NumberOf("acme/web/dev"), 1);
 }
 
 TEST_F(DefinitionStoreTest, ReadersAtOnceNeverSeeRevisionsGoBack) {
