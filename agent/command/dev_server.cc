@@ -5,11 +5,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "agent/command/flags.h"
 #include "agent/command/output.h"
 #include "agent/command/signals.h"
+#include "base/file.h"
 #include "base/listen_address.h"
 #include "esc/devserver/server.h"
 
@@ -31,6 +33,12 @@ std::vector<Flag> DevServerFlags() {
       {.name = "compat-status",
        .help = "204, or 200 for SDKs that want 200 where ESC answers 204",
        .fallback = "204"},
+      {.name = "webhook",
+       .help = "URL that is told of what happens to every environment, as ESC's webhooks are",
+       .fallback = ""},
+      {.name = "webhook-secret-file",
+       .help = "file with the key of the webhook's signatures",
+       .fallback = ""},
       {.name = "oidc-issuer",
        .help = "the issuer (claim iss) whose OIDC tokens are exchanged for access tokens at "
                "/api/oauth/token; only such tokens are accepted then, and --token",
@@ -65,6 +73,30 @@ std::optional<devserver::OidcOptions> OidcFrom(FlagSet& flags) {
       .max_lifetime = std::chrono::duration_cast<std::chrono::seconds>(longest)};
 }
 
+std::optional<devserver::Webhook> WebhookFrom(FlagSet& flags) {
+  const std::string& url = flags.Text("webhook");
+  const std::string& file = flags.Text("webhook-secret-file");
+  if (url.empty()) {
+    if (!file.empty()) flags.AddError("--webhook-secret-file: needs --webhook");
+    return std::nullopt;
+  }
+  if (!url.starts_with("http://") && !url.starts_with("https://")) {
+    flags.AddError("--webhook: must be an http or https URL");
+  }
+  devserver::Webhook webhook{.url = url};
+  if (!file.empty()) {
+    const auto key = ReadFile(file);
+    if (!key) {
+      flags.AddError("--webhook-secret-file: " + key.error().message);
+      return std::nullopt;
+    }
+    std::string_view text = key->Reveal();
+    while (text.ends_with('\n') || text.ends_with('\r')) text.remove_suffix(1);
+    webhook.secret = std::make_shared<const Secret>(text);
+  }
+  return webhook;
+}
+
 int DevServer(FlagSet& flags) {
   flags.Resolve();
   if (!flags.Has("definitions")) flags.AddError("--definitions: must name a folder");
@@ -72,6 +104,7 @@ int DevServer(FlagSet& flags) {
     flags.AddError("--listen: " + address.error().message);
   }
   auto oidc = OidcFrom(flags);
+  auto webhook = WebhookFrom(flags);
   const std::string done_status = flags.OneOf("compat-status", {"200", "204"});
   if (const int code = ReportUsage(flags); code != kDone) return code;
 
@@ -81,6 +114,7 @@ int DevServer(FlagSet& flags) {
   options.listen = flags.Text("listen");
   if (flags.Has("token")) options.token = Secret(std::string_view(flags.Text("token")));
   options.oidc = std::move(oidc);
+  options.webhook = std::move(webhook);
   options.answer_200 = done_status == "200";
   const auto server = devserver::Server::Start(std::move(options));
   if (!server) return Fail(server.error());

@@ -14,6 +14,8 @@ void AddLifecycleRoutes(Router& router);
 void AddRevisionRoutes(Router& router);
 // tag_handlers.cc: tags of environments.
 void AddTagRoutes(Router& router);
+// webhook_handlers.cc: webhooks of environments and their deliveries.
+void AddWebhookRoutes(Router& router);
 // refusal_handlers.cc: what is refused: drafts, requests to open, schedules.
 void AddRefusalRoutes(Router& router);
 // update_handlers.cc: new revisions.

@@ -3,22 +3,27 @@
 #include <openssl/rand.h>
 
 #include <cstdlib>
-#include <string_view>
-#include <vector>
 
 namespace escagent::devserver {
 
-std::string RandomHex(std::size_t bytes) {
+std::string HexOf(std::string_view bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
-  std::vector<unsigned char> random(bytes);
-  // It only fails on a broken system, and nothing here may be guessable then.
-  if (RAND_bytes(random.data(), static_cast<int>(random.size())) != 1) std::abort();
   std::string text;
-  for (const unsigned char byte : random) {
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
     text += kDigits[byte >> 4U];
     text += kDigits[byte & 0xFU];
   }
   return text;
+}
+
+std::string RandomHex(std::size_t bytes) {
+  std::string random(bytes, '\0');
+  // It only fails on a broken system, and nothing here may be guessable then.
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(random.data()), static_cast<int>(bytes)) != 1) {
+    std::abort();
+  }
+  return HexOf(random);
 }
 
 }  // namespace escagent::devserver

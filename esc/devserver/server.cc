@@ -100,6 +100,7 @@ class Server::Impl {
     AddUpdateRoutes(router_);
     AddLifecycleRoutes(router_);
     AddTagRoutes(router_);
+    AddWebhookRoutes(router_);
     AddRefusalRoutes(router_);
     AddUserRoutes(router_);
     AddOauthRoutes(router_);
@@ -115,6 +116,7 @@ class Server::Impl {
       backend_.oidc.emplace(*std::move(options.oidc), clock_);
       ESC_RETURN_IF_ERROR(backend_.oidc->Check());
     }
+    backend_.webhooks.Start(std::move(options.webhook));
     ESC_ASSIGN_OR_RETURN(
         http_, HttpServer::Start(
                    options.listen,

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "esc/devserver/environment_state.h"
 #include "esc/devserver/faults.h"
 #include "esc/devserver/oidc_issuer.h"
 #include "esc/devserver/request_counters.h"
@@ -39,6 +40,8 @@ class Server {
     // Keep history, tags and settings in DIR/.esc-agent. Where that cannot be, a line is logged and
     // they live as long as the server.
     bool keep_state = true;
+    // Told of what happens to every environment, beside their own webhooks.
+    std::optional<Webhook> webhook{};
     // Answer 200 where ESC answers 204 and SDKs before 0.14 want 200.
     bool answer_200 = false;
     // Of sessions that are opened without a duration.

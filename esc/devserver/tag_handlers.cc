@@ -6,7 +6,6 @@
 #include "esc/devserver/api_response.h"
 #include "esc/devserver/backend.h"
 #include "esc/devserver/handlers.h"
-#include "esc/devserver/random.h"
 #include "esc/devserver/request_reading.h"
 
 // The tags of environments: names with values, for people.
@@ -16,10 +15,12 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMaxName = 100;
+// As the token of a next page: there is none. The CLI asks until it gets this one.
+constexpr std::string_view kNoMore = "0";
 
+// Without the "id" that the service has: the Go SDK refuses members that it does not know.
 json ToJson(const std::string& name, const EnvironmentTag& tag) {
-  return {{"id", tag.id},
-          {"name", name},
+  return {{"name", name},
           {"value", tag.value},
           {"created", FormatTime(tag.created)},
           {"modified", FormatTime(tag.modified)},
@@ -35,7 +36,7 @@ void ListTags(Backend& backend, const Request& request, httplib::Response& respo
   const std::string after = request.Parameter("after");
   const int count = NumberOf(request, "count", 0);
   json tags = json::object();
-  std::string next;
+  std::string next(kNoMore);
   std::string last;
   for (const auto& [name, tag] : (*state)->tags) {
     if (!after.empty() && name <= after) continue;
@@ -64,8 +65,7 @@ void CreateTag(Backend& backend, const Request& request, httplib::Response& resp
   if (!body) return SendError(response, body.error());
   const Clock::WallTime now = backend.clock.WallNow();
   std::string name;
-  EnvironmentTag tag{
-      .id = RandomHex(16), .created = now, .modified = now, .login = request.identity.login};
+  EnvironmentTag tag{.created = now, .modified = now, .login = request.identity.login};
   for (const Status& read :
        {ReadMember(*body, "name", name), ReadMember(*body, "value", tag.value)}) {
     if (!read) return SendError(response, read.error());

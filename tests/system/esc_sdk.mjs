@@ -36,4 +36,37 @@ assert.deepEqual(updated.values, { app: { hello: 'sdk', 'hello-secret': 'world' 
 await assert.rejects(client.updateEnvironmentYaml(...app, 'values: {a: "${missing}"}'), /400/);
 
 await assert.rejects(client.openEnvironment('acme', 'eso-esc-demo', 'missing'), /404/);
-console.log('@pulumi/esc-sdk: list, open, read, property, definition, check, decrypt, update, missing: all as expected');
+// The life of an environment.
+const project = 'sdk';
+const mine = ['acme', project, 'mine'];
+await client.createEnvironment(...mine);
+await client.updateEnvironmentYaml(...mine, 'values: {a: 1}');
+await client.updateEnvironment(...mine, { values: { a: 2, s: { 'fn::secret': 'hidden' } } });
+const revisions = await client.listEnvironmentRevisions(...mine);
+assert.deepEqual(revisions.map((r) => r.number), [3, 2, 1]);
+assert(revisions[0].tags.includes('latest'));
+assert.equal((await client.listEnvironmentRevisions(...mine, 3, 1))[0].number, 2);
+assert.equal((await client.getEnvironmentAtVersion(...mine, '2')).definition.values.a, 1);
+await assert.rejects(client.createEnvironment(...mine), /409/);
+
+await client.createEnvironmentRevisionTag(...mine, 'stable', 2);
+assert.equal((await client.openAndReadEnvironmentAtVersion(...mine, 'stable')).values.a, 1);
+await client.updateEnvironmentRevisionTag(...mine, 'stable', 3);
+assert.equal((await client.getEnvironmentRevisionTag(...mine, 'stable')).revision, 3);
+const names = (await client.listEnvironmentRevisionTags(...mine)).tags.map((t) => t.name);
+assert.deepEqual(names, ['latest', 'stable']);
+await client.deleteEnvironmentRevisionTag(...mine, 'stable');
+await assert.rejects(client.getEnvironmentRevisionTag(...mine, 'stable'), /404/);
+
+await client.createEnvironmentTag(...mine, 'team', 'ops');
+await client.updateEnvironmentTag(...mine, 'team', 'ops', 'team', 'dev');
+assert.equal((await client.getEnvironmentTag(...mine, 'team')).value, 'dev');
+assert.equal((await client.listEnvironmentTags(...mine)).tags.team.value, 'dev');
+await client.deleteEnvironmentTag(...mine, 'team');
+
+await client.cloneEnvironment(...mine, project, 'copy', { preserveHistory: true });
+assert.equal((await client.listEnvironmentRevisions('acme', project, 'copy')).length, 3);
+await client.deleteEnvironment('acme', project, 'copy');
+await client.deleteEnvironment(...mine);
+await assert.rejects(client.getEnvironment(...mine), /404/);
+console.log('@pulumi/esc-sdk: all as expected');
