@@ -12,6 +12,8 @@
 #include "agent/audit/volume_audit.h"
 #include "agent/cache/environment_cache.h"
 #include "agent/controller/volume_secret_writer.h"
+#include "agent/identity/pod_identities.h"
+#include "agent/identity/token_cache.h"
 #include "agent/kubernetes.h"
 #include "agent/status/admin_server.h"
 #include "agent/status/freshness_log.h"
@@ -55,6 +57,8 @@ class App::Impl {
         transport_({.user_agent = "esc-agent/" + std::string(kVersion),
                     .tls = {.ca_file = options.esc_ca_file},
                     .allow_plain_http = options.allow_plain_http}),
+        tokens_({}, transport_, clock),
+        pods_(options.esc_url + "/api/esc", tokens_, clock),
         cache_({.default_interval = options.refresh_interval,
                 .max_stale = options.max_stale,
                 .max_age = options.max_age,
@@ -91,6 +95,7 @@ class App::Impl {
         volume::VolumeManager::Options{.max_stale = options_.max_stale,
                                        .retry_interval = options_.refresh_interval,
                                        .secret_mirror = secret_writer_.get(),
+                                       .pods = &pods_,
                                        .observer =
                                            [this](const volume::VolumeEvent& event) {
                                              metrics_.CountVolumeEvent(event);
@@ -119,15 +124,18 @@ class App::Impl {
  private:
   std::shared_ptr<esc::Api> MakeApi(const store::ResolvedStore& store) {
     return std::make_shared<esc::Client>(
-        esc::Client::Options{.api_url = store.api_url, .token = store.token}, transport_, clock_);
+        esc::Client::Options{
+            .api_url = store.api_url, .token = store.token, .tokens = store.tokens},
+        transport_, clock_);
   }
 
   Result<store::StoreRegistry*> FindStores() {
-    ESC_ASSIGN_OR_RETURN(kubernetes_, Kubernetes::Find(options_, clock_));
+    ESC_ASSIGN_OR_RETURN(kubernetes_, Kubernetes::Find(options_, tokens_, clock_));
     if (options_.stores_dir.empty()) return &kubernetes_->stores();
     ESC_ASSIGN_OR_RETURN(file_stores_, store::FileStoreRegistry::Load({
                                            .directory = options_.stores_dir,
                                            .default_api_url = options_.esc_url + "/api/esc",
+                                           .identities = &tokens_,
                                        }));
     return file_stores_.get();
   }
@@ -318,11 +326,13 @@ class App::Impl {
   CurlTransport transport_;
   // None unless it is wanted. Before all that is audited.
   std::unique_ptr<audit::AuditLog> audit_;
+  // None without an API server. Before what asks it for tokens of service accounts.
+  std::unique_ptr<Kubernetes> kubernetes_;
+  identity::TokenCache tokens_;
+  identity::PodIdentities pods_;
   std::unique_ptr<store::FileStoreRegistry> file_stores_;
   cache::EnvironmentCache cache_;
   const status::FreshnessLog freshness_{[this] { return cache_.List(); }, clock_};
-  // None without an API server.
-  std::unique_ptr<Kubernetes> kubernetes_;
   std::unique_ptr<controller::VolumeSecretWriter> secret_writer_;
   // None without a keeper.
   std::unique_ptr<fuse::KeeperLink> link_;

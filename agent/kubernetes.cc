@@ -7,10 +7,13 @@
 
 namespace escagent {
 
-Result<std::unique_ptr<Kubernetes>> Kubernetes::Find(const AppOptions& options, Clock& clock) {
+Result<std::unique_ptr<Kubernetes>> Kubernetes::Find(const AppOptions& options,
+                                                     identity::TokenCache& identities,
+                                                     Clock& clock) {
   Result<kube::Config> config = kube::FindConfig(options.kubeconfig);
   if (config) {
-    return std::unique_ptr<Kubernetes>(new Kubernetes(options, *std::move(config), clock));
+    return std::unique_ptr<Kubernetes>(
+        new Kubernetes(options, *std::move(config), identities, clock));
   }
   const bool outside = config.error().code == Code::kFailedPrecondition;
   const bool needed = options.stores_dir.empty() || options.mirror == MirrorMode::kOn;
@@ -22,7 +25,8 @@ Result<std::unique_ptr<Kubernetes>> Kubernetes::Find(const AppOptions& options, 
                               : "; set --kubeconfig, or leave --mirror at auto"));
 }
 
-Kubernetes::Kubernetes(const AppOptions& options, kube::Config config, Clock& clock)
+Kubernetes::Kubernetes(const AppOptions& options, kube::Config config,
+                       identity::TokenCache& identities, Clock& clock)
     : options_(options),
       clock_(clock),
       cluster_(std::make_unique<kube::Cluster>(
@@ -32,7 +36,8 @@ Kubernetes::Kubernetes(const AppOptions& options, kube::Config config, Clock& cl
   stores_ = std::make_unique<store::KubeStoreRegistry>(
       store::KubeStoreRegistry::Options{.default_api_url = options.esc_url + "/api/esc",
                                         .controller_class = options.controller_class,
-                                        .scope = options.watch_namespaces},
+                                        .scope = options.watch_namespaces,
+                                        .identities = &identities},
       cluster_->api(), informers_, clock);
 }
 

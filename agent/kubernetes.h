@@ -6,6 +6,7 @@
 #include "agent/app.h"
 #include "agent/cache/environment_cache.h"
 #include "agent/controller/mirror.h"
+#include "agent/identity/token_cache.h"
 #include "agent/store/kube_store_registry.h"
 #include "base/clock.h"
 #include "base/result.h"
@@ -20,8 +21,10 @@ class Kubernetes {
  public:
   // Finds out where the API server is: --kubeconfig, or the pod's own service account. Null when
   // there is none and the options can do without: --stores is given, and --mirror is not on. Asks
-  // the API server nothing yet.
-  static Result<std::unique_ptr<Kubernetes>> Find(const AppOptions& options, Clock& clock);
+  // the API server nothing yet. `identities`: the tokens of stores with oidcConfig; ends when no
+  // store is asked for any more.
+  static Result<std::unique_ptr<Kubernetes>> Find(const AppOptions& options,
+                                                  identity::TokenCache& identities, Clock& clock);
   ~Kubernetes();
   Kubernetes(const Kubernetes&) = delete;
   Kubernetes& operator=(const Kubernetes&) = delete;
@@ -38,7 +41,8 @@ class Kubernetes {
   const controller::Mirror* mirror() const { return mirror_.get(); }
 
  private:
-  Kubernetes(const AppOptions& options, kube::Config config, Clock& clock);
+  Kubernetes(const AppOptions& options, kube::Config config, identity::TokenCache& identities,
+             Clock& clock);
 
   const AppOptions options_;
   Clock& clock_;

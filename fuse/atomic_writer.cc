@@ -224,6 +224,11 @@ bool AtomicWriter::Shows(const VolumeSpec& spec) const {
   return generation && rotator->KeysLeadTo(**generation) && rotator->DataShows(**generation);
 }
 
+std::optional<VolumeSpec> AtomicWriter::Shown() const {
+  if (shown_ == nullptr) return std::nullopt;
+  return shown_->ToSpec();
+}
+
 VolumeSize AtomicWriter::Size() const {
   if (shown_ != nullptr) return {.bytes = shown_->TotalBytes(), .inodes = shown_->Nodes().size()};
   const Result<Rotator> rotator = Rotator::Open(root_, chown_);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -42,6 +43,9 @@ class AtomicWriter {
   // it is found out from the files, as far as they can be read: false when they cannot be, as those
   // of another owner in a process without privileges.
   bool Shows(const VolumeSpec& spec) const;
+
+  // What this object published last; nothing when not all of it is in place.
+  std::optional<VolumeSpec> Shown() const;
 
   // Of what is shown; before the first Publish as far as it can be read.
   VolumeSize Size() const;

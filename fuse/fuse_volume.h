@@ -63,6 +63,7 @@ class FuseVolume final : public MountedVolume {
   bool Shows(const VolumeSpec& spec) const override {
     return session_->Tree().Current()->Shows(spec);
   }
+  std::optional<VolumeSpec> Shown() const override { return session_->Tree().Current()->ToSpec(); }
   VolumeSize Size() const override;
   // FAILED_PRECONDITION when somebody has mounted something else on top.
   Status Unmount() override;

@@ -42,6 +42,11 @@ bool TmpfsVolume::Shows(const VolumeSpec& spec) const {
   return writer_.Shows(spec);
 }
 
+std::optional<VolumeSpec> TmpfsVolume::Shown() const {
+  const Turn turn(gate_);
+  return writer_.Shown();
+}
+
 VolumeSize TmpfsVolume::Size() const {
   const Turn turn(gate_);
   return writer_.Size();

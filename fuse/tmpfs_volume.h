@@ -25,6 +25,7 @@ class TmpfsVolume final : public MountedVolume {
   // The errors of AtomicWriter::Publish.
   Status Publish(const VolumeSpec& spec) override;
   bool Shows(const VolumeSpec& spec) const override;
+  std::optional<VolumeSpec> Shown() const override;
   VolumeSize Size() const override;
   Status Unmount() override;
   // There is nothing that could die. Whether it is still mounted is not looked at.

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -47,6 +48,9 @@ class MountedVolume {
   virtual Status Publish(const VolumeSpec& spec) = 0;
   // Whether this is what the volume shows already.
   virtual bool Shows(const VolumeSpec& spec) const = 0;
+  // What is shown now; nothing when this process does not know it, as of a tmpfs that a process
+  // before it has written.
+  virtual std::optional<VolumeSpec> Shown() const = 0;
   // Of what is shown now.
   virtual VolumeSize Size() const = 0;
   // Lazily, so that open files of a terminating pod can still be read. OK when already gone.

@@ -275,6 +275,7 @@ EnvironmentStatus EnvironmentCache::Impl::Describe(const Entry& entry) const {
   status.imports =
       entry.state.closure() ? static_cast<int>(entry.state.closure()->members.size()) : 0;
   status.revision = entry.state.revision();
+  status.refused = entry.state.phase() == EnvironmentState::Phase::kRefused;
   status.expired = entry.state.Expired(clock_.Now());
   return status;
 }

@@ -37,6 +37,8 @@ struct EnvironmentStatus {
   // What is known of its imports, and how many there are.
   ImportClosure::Kind closure = ImportClosure::Kind::kUnknown;
   int imports = 0;
+  // ESC refused the identity (401/403), and has not let it in since.
+  bool refused = false;
   // `fresh_at` is longer ago than max_stale: newcomers are not served this snapshot.
   bool expired = false;
 };

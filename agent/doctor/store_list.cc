@@ -31,6 +31,12 @@ std::string PlaceOf(const store::SecretKeyRef& ref) {
   return "Secret " + ref.namespace_name + "/" + ref.name + ", key " + ref.key;
 }
 
+// To ask ESC as a service account takes rights that the doctor does not use.
+Finding OidcStore(const store::StoreId& id) {
+  return Skipped("store " + id.ToString(),
+                 "has oidcConfig; see its condition Ready, or the agent's log");
+}
+
 // All pages of one kind, in one namespace or (empty) in all.
 Result<std::vector<store::StoreObject>> ReadStores(kube::Api& api, store::StoreKind kind,
                                                    const std::string& namespace_name,
@@ -56,7 +62,7 @@ std::map<store::SecretKeyRef, Result<store::AccessToken>> ReadTokens(
     const kube::CallOptions& options) {
   std::map<store::SecretKeyRef, Result<store::AccessToken>> tokens;
   for (const store::StoreObject& one : stores) {
-    if (one.ours && one.problems.empty()) tokens.try_emplace(one.spec.token);
+    if (one.ours && one.problems.empty() && !one.spec.oidc) tokens.try_emplace(one.spec.token);
   }
   std::vector<decltype(tokens)::value_type*> places;
   for (auto& entry : tokens) places.push_back(&entry);
@@ -81,6 +87,10 @@ StoreList ListFileStores(const std::string& folder, const std::string& default_a
   if (!files) return list;
   const store::TokenReader reader(folder);
   for (const store::SecretStoreSpec* spec : (*files)->All()) {
+    if (spec->oidc) {
+      list.findings.push_back(OidcStore(spec->id));
+      continue;
+    }
     if (!store::TokenReader::Check(spec->token)) continue;  // told above
     list.stores.push_back(
         ToAsk(*spec, default_api_url, spec->token.name, reader.Read(spec->token)));
@@ -116,6 +126,8 @@ StoreList ListClusterStores(kube::Api& api, const kube::NamespaceScope& scope,
     } else if (!one.problems.empty()) {
       list.findings.push_back(Failed("store " + one.id.ToString(), one.ProblemText(),
                                      "correct the store (kubectl edit)"));
+    } else if (one.spec.oidc) {
+      list.findings.push_back(OidcStore(one.id));
     } else {
       list.stores.push_back(
           ToAsk(one.spec, default_api_url, PlaceOf(one.spec.token), tokens.at(one.spec.token)));

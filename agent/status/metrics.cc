@@ -60,6 +60,8 @@ std::string_view EventName(volume::VolumeEvent::Kind kind) {
       return "unpublish";
     case Kind::kRotate:
       return "rotate";
+    case Kind::kRefuse:
+      return "refuse";
     case Kind::kResubscribe:
       return "resubscribe";
   }
@@ -169,6 +171,10 @@ void AddProcess(Families& out, const Report& report) {
             static_cast<double>(report.volumes.size()));
   out.Gauge("esc_agent_volumes_abnormal", "Published volumes whose condition is abnormal.", {},
             static_cast<double>(abnormal));
+  const auto refused = std::count_if(report.volumes.begin(), report.volumes.end(),
+                                     [](const auto& volume) { return volume.refused; });
+  out.Gauge("esc_agent_volumes_refused", "Published volumes whose identity ESC refuses.", {},
+            static_cast<double>(refused));
   const LockedMemoryStats memory = GetLockedMemoryStats();
   const std::string help = "Memory for values and tokens, by state.";
   out.Gauge("esc_agent_secret_memory_bytes", help, {{"state", "mapped"}},

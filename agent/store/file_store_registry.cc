@@ -11,8 +11,16 @@ Labels NamespaceLabels(const std::string& name) { return {{kNamespaceNameLabel, 
 
 // What is wrong with a good store because it is in a file.
 void CheckFileStore(const SecretStoreSpec& store, std::vector<std::string>& problems) {
-  const Status token = TokenReader::Check(store.token);
+  const Status token = store.oidc ? Status() : TokenReader::Check(store.token);
   if (!token) problems.push_back(token.error().message);
+  if (store.oidc && store.oidc->token_file.empty()) {
+    problems.emplace_back(
+        "spec.provider.pulumi.auth.oidcConfig: serviceAccountRef is for stores of the API server; "
+        "in a file use tokenFile, the path of a service account's token");
+  } else if (store.oidc && !store.oidc->token_file.starts_with('/')) {
+    problems.emplace_back(
+        "spec.provider.pulumi.auth.oidcConfig: tokenFile must be an absolute path");
+  }
   for (const StoreCondition& condition : store.conditions) {
     if (!condition.namespace_selector) continue;
     for (const LabelSelector::Requirement& requirement :
@@ -28,7 +36,9 @@ void CheckFileStore(const SecretStoreSpec& store, std::vector<std::string>& prob
 }  // namespace
 
 FileStoreRegistry::FileStoreRegistry(Options options)
-    : options_(std::move(options)), tokens_(options_.directory) {}
+    : options_(std::move(options)),
+      tokens_(options_.directory),
+      oidc_(options_.identities, nullptr) {}
 
 Result<std::unique_ptr<FileStoreRegistry>> FileStoreRegistry::Load(Options options) {
   std::unique_ptr<FileStoreRegistry> registry(new FileStoreRegistry(std::move(options)));
@@ -81,13 +91,20 @@ Result<ResolvedStore> FileStoreRegistry::Resolve(const StoreId& id,
                             "\" is not allowed from namespace \"" + for_namespace +
                             "\": denied by spec.condition");
   }
+  ResolvedStore resolved{
+      .name = id.ToString(),
+      .api_url = store.api_url.empty() ? options_.default_api_url : store.api_url,
+      .ref = store.ref,
+      .identity = {}};
+  if (store.oidc) {
+    ESC_RETURN_IF_ERROR(oidc_.Complete(*store.oidc, resolved));
+    return resolved;
+  }
   Result<AccessToken> token = tokens_.Read(store.token);
   if (!token) return std::unexpected(Annotate(std::move(token).error(), id.ToString()));
-  return ResolvedStore{.name = id.ToString(),
-                       .api_url = store.api_url.empty() ? options_.default_api_url : store.api_url,
-                       .ref = store.ref,
-                       .token = std::move(token->token),
-                       .identity = std::move(token->identity)};
+  resolved.token = std::move(token->token);
+  resolved.identity = std::move(token->identity);
+  return resolved;
 }
 
 std::string FileStoreRegistry::Suggestions(const StoreFiles& files, const StoreId& id,

@@ -3,6 +3,8 @@
 #include <memory>
 #include <string>
 
+#include "agent/identity/token_cache.h"
+#include "agent/store/oidc_tokens.h"
 #include "agent/store/secret_store.h"
 #include "agent/store/store_files.h"
 #include "agent/store/store_registry.h"
@@ -29,6 +31,11 @@ namespace escagent::store {
 //         environment: esp-esc-app
 //         accessToken: {secretRef: {name: "file:/var/run/secrets/esc/token"}}
 //
+// or, in place of an access token, by a service account's token that something else renews, as
+// kubelet does in a projected volume:
+//
+//         auth: {oidcConfig: {organization: acme, tokenFile: /var/run/secrets/tokens/esc}}
+//
 // conditions' namespaceSelector can only use the label kubernetes.io/metadata.name, since no other
 // label of a namespace is known here. spec.controller is accepted and has no effect.
 //
@@ -41,6 +48,8 @@ class FileStoreRegistry final : public StoreRegistry {
     std::string directory;
     // For stores without apiUrl.
     std::string default_api_url = kDefaultApiUrl;
+    // As KubeStoreRegistry::Options::identities.
+    identity::TokenCache* identities = nullptr;
   };
 
   // INVALID_ARGUMENT lists everything that is wrong in the folder, a line each. That a token is not
@@ -64,6 +73,7 @@ class FileStoreRegistry final : public StoreRegistry {
 
   const Options options_;
   const TokenReader tokens_;
+  const OidcTokens oidc_;
   Mutex mutex_;
   std::shared_ptr<const StoreFiles> files_ GUARDED_BY(mutex_);
 };

@@ -71,8 +71,8 @@ KubeStoreRegistry::KubeStoreRegistry(Options options, kube::Api& api, kube::Info
     : options_(std::move(options)),
       informers_(informers),
       tokens_(options_.tokens, api, informers, clock,
-              [this](const SecretKeyRef& ref) { TokenChanged(ref); }) {}
-
+              [this](const SecretKeyRef& ref) { TokenChanged(ref); }),
+      oidc_(options_.identities, &api) {}
 KubeStoreRegistry::~KubeStoreRegistry() = default;
 
 void KubeStoreRegistry::Start() {
@@ -103,7 +103,7 @@ void KubeStoreRegistry::Start() {
 void KubeStoreRegistry::PutStore(const kube::Object& object, StoreKind kind) {
   const auto store = std::make_shared<const StoreObject>(
       ParseStoreObject(object, kind, options_.controller_class));
-  const bool usable = store->ours && store->problems.empty();
+  const bool usable = FollowsToken(*store);
   if (usable) tokens_.AddStore(store->spec.token);
   StorePtr before;
   {
@@ -114,7 +114,7 @@ void KubeStoreRegistry::PutStore(const kube::Object& object, StoreKind kind) {
     if (usable) by_token_[store->spec.token].insert(store->id);
   }
   // After AddStore, so that a token that stays is not dropped in between.
-  if (before && before->ours && before->problems.empty()) tokens_.RemoveStore(before->spec.token);
+  if (before && FollowsToken(*before)) tokens_.RemoveStore(before->spec.token);
   const bool same = before && before->uid == store->uid && before->generation == store->generation;
   if (!same) TellStores({store->id});
 }
@@ -133,7 +133,7 @@ void KubeStoreRegistry::RemoveStore(const StoreId& id) {
       if (named->second.empty()) by_token_.erase(named);
     }
   }
-  if (before->ours && before->problems.empty()) tokens_.RemoveStore(before->spec.token);
+  if (FollowsToken(*before)) tokens_.RemoveStore(before->spec.token);
   TellStores({id});
 }
 
@@ -293,14 +293,20 @@ Status KubeStoreRegistry::CheckAdmitted(const StoreObject& store,
 }
 
 Result<ResolvedStore> KubeStoreRegistry::WithToken(const StoreObject& store) {
-  Result<AccessToken> token = tokens_.Read(store.spec.token);
-  if (!token) return std::unexpected(Annotate(std::move(token).error(), store.id.ToString()));
-  return ResolvedStore{
+  ResolvedStore resolved{
       .name = store.id.ToString(),
       .api_url = store.spec.api_url.empty() ? options_.default_api_url : store.spec.api_url,
       .ref = store.spec.ref,
-      .token = std::move(token->token),
-      .identity = std::move(token->identity)};
+      .identity = {}};
+  if (store.spec.oidc) {
+    ESC_RETURN_IF_ERROR(oidc_.Complete(*store.spec.oidc, resolved));
+    return resolved;
+  }
+  Result<AccessToken> token = tokens_.Read(store.spec.token);
+  if (!token) return std::unexpected(Annotate(std::move(token).error(), store.id.ToString()));
+  resolved.token = std::move(token->token);
+  resolved.identity = std::move(token->identity);
+  return resolved;
 }
 
 Error KubeStoreRegistry::NotRead(const StoreId& id) const {
@@ -327,9 +333,9 @@ std::string KubeStoreRegistry::Suggestions(const StoreId& id,
     if (++count > kMaxSuggestions) return "; there are: " + names + ", ...";
     names += (names.empty() ? "" : ", ") + other.name;
   }
-  const std::string kind = std::string(KindName(id.kind)) + "s";
-  return names.empty() ? "; namespace " + for_namespace + " has no " + kind
-                       : "; " + kind + " for namespace " + for_namespace + ": " + names;
+  const std::string kind(KindName(id.kind));
+  return names.empty() ? "; namespace " + for_namespace + " has no " + kind + "s"
+                       : "; " + kind + "s for namespace " + for_namespace + ": " + names;
 }
 
 Labels KubeStoreRegistry::LabelsOf(const std::string& namespace_name) const {

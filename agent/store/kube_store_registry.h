@@ -8,8 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "agent/identity/token_cache.h"
 #include "agent/store/label_selector.h"
 #include "agent/store/listeners.h"
+#include "agent/store/oidc_tokens.h"
 #include "agent/store/secret_store.h"
 #include "agent/store/store_object.h"
 #include "agent/store/store_registry.h"
@@ -61,6 +63,9 @@ class KubeStoreRegistry final : public StoreRegistry {
     // not asked for.
     kube::NamespaceScope scope{};
     TokenSecrets::Options tokens{};
+    // The access tokens of stores with oidcConfig; must outlive who calls the registry. Null: such
+    // stores cannot be used.
+    identity::TokenCache* identities = nullptr;
   };
 
   // `informers` have the same scope.
@@ -127,6 +132,10 @@ class KubeStoreRegistry final : public StoreRegistry {
   Status CheckAdmitted(const StoreObject& store, const std::string& for_namespace) const
       EXCLUDES(mutex_);
   Result<ResolvedStore> WithToken(const StoreObject& store);
+  // Whether the store names a token in a Secret that is to be followed.
+  static bool FollowsToken(const StoreObject& store) {
+    return store.ours && store.problems.empty() && !store.spec.oidc;
+  }
   Error NotRead(const StoreId& id) const REQUIRES(mutex_);
   std::string Suggestions(const StoreId& id, const std::string& for_namespace) const
       REQUIRES(mutex_);
@@ -144,6 +153,7 @@ class KubeStoreRegistry final : public StoreRegistry {
   bool synced_[kSources] GUARDED_BY(mutex_) = {};
   Status health_[kSources] GUARDED_BY(mutex_);
   TokenSecrets tokens_;
+  const OidcTokens oidc_;
   // Last: no report comes to a registry that is half gone.
   std::vector<kube::InformerHandle> handles_;
 };

@@ -3,6 +3,8 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <charconv>
+#include <system_error>
 #include <utility>
 
 #include "agent/store/field_reader.h"
@@ -89,24 +91,64 @@ SecretKeyRef ReadAccessToken(const FieldReader& parent) {
   return ref;
 }
 
-SecretKeyRef ReadAuth(const FieldReader& pulumi) {
+std::chrono::seconds ReadLifetime(const FieldReader& oidc) {
+  constexpr int kShortest = 600;   // the CRD's, and the API server's for its tokens
+  constexpr int kLongest = 90000;  // 25 h: Pulumi's longest
+  if (!oidc.Has("expirationSeconds")) return std::chrono::seconds(kShortest);
+  const std::string text = oidc.Text("expirationSeconds");
+  int seconds = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, seconds);
+  if (error != std::errc{} || stop != end || seconds < kShortest || seconds > kLongest) {
+    oidc.Problem("expirationSeconds", "must be a number of seconds from 600 to 90000");
+    return std::chrono::seconds(kShortest);
+  }
+  return std::chrono::seconds(seconds);
+}
+
+// eso-compat.md 1.1; `tokenFile` is for stores in files.
+OidcConfig ReadOidc(const FieldReader& oidc) {
+  oidc.AllowOnly({"organization", "serviceAccountRef", "expirationSeconds", "tokenFile"});
+  OidcConfig config;
+  config.organization = oidc.Text("organization");
+  if (config.organization.empty()) oidc.Problem("organization is required");
+  config.lifetime = ReadLifetime(oidc);
+  config.token_file = oidc.Text("tokenFile");
+  if (oidc.Has("tokenFile") == oidc.Has("serviceAccountRef")) {
+    oidc.Problem("serviceAccountRef is required, or tokenFile in a store in a file");
+    return config;
+  }
+  if (!oidc.Has("serviceAccountRef")) return config;
+  const FieldReader account = oidc.Map("serviceAccountRef");
+  account.AllowOnly({"name", "namespace", "audiences"});
+  config.service_account = account.Text("name");
+  config.namespace_name = account.Text("namespace");
+  config.audiences = account.TextList("audiences");
+  if (config.service_account.empty()) account.Problem("name is required");
+  return config;
+}
+
+void ReadAuth(const FieldReader& pulumi, SecretStoreSpec& spec) {
   const bool has_auth = pulumi.Has("auth");
   if (has_auth == pulumi.Has("accessToken")) {
     pulumi.Problem("Exactly one of 'auth' or deprecated 'accessToken' must be specified");
-    return {};
+    return;
   }
-  if (!has_auth) return ReadAccessToken(pulumi);
+  if (!has_auth) {
+    spec.token = ReadAccessToken(pulumi);
+    return;
+  }
   const FieldReader auth = pulumi.Map("auth");
   auth.AllowOnly({"accessToken", "oidcConfig"});
   if (auth.Has("accessToken") == auth.Has("oidcConfig")) {
     auth.Problem("Exactly one of 'accessToken' or 'oidcConfig' must be specified");
-    return {};
+    return;
   }
   if (auth.Has("oidcConfig")) {
-    auth.Problem("oidcConfig", "is not supported; use accessToken");
-    return {};
+    spec.oidc = ReadOidc(auth.Map("oidcConfig"));
+  } else {
+    spec.token = ReadAccessToken(auth);
   }
-  return ReadAccessToken(auth);
 }
 
 void ReadPulumi(const FieldReader& pulumi, SecretStoreSpec& spec) {
@@ -128,11 +170,13 @@ void ReadPulumi(const FieldReader& pulumi, SecretStoreSpec& spec) {
     const Status valid = spec.ref.Validate("environment");
     if (!valid) pulumi.Problem(valid.error().message);
   }
-  spec.token = ReadAuth(pulumi);
-  if (spec.id.kind == StoreKind::kSecretStore && !spec.token.namespace_name.empty() &&
-      spec.token.namespace_name != spec.id.namespace_name) {
+  ReadAuth(pulumi, spec);
+  const std::string& other = spec.oidc ? spec.oidc->namespace_name : spec.token.namespace_name;
+  if (spec.id.kind == StoreKind::kSecretStore && !other.empty() &&
+      other != spec.id.namespace_name) {
     pulumi.Problem(
-        "secretRef: namespace should either be empty or match the namespace of the SecretStore for "
+        std::string(spec.oidc ? "serviceAccountRef" : "secretRef") +
+        ": namespace should either be empty or match the namespace of the SecretStore for "
         "a namespaced SecretStore");
   }
 }

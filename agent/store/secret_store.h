@@ -2,6 +2,7 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <chrono>
 #include <compare>
 #include <memory>
 #include <optional>
@@ -47,6 +48,21 @@ struct SecretKeyRef {
   auto operator<=>(const SecretKeyRef&) const = default;
 };
 
+// auth.oidcConfig: an identity whose tokens are exchanged for access tokens.
+struct OidcConfig {
+  // Whose access tokens.
+  std::string organization;
+  // Of a store of the API server: the service account, and audiences of its tokens beside the
+  // organization's own.
+  std::string namespace_name;
+  std::string service_account;
+  std::vector<std::string> audiences;
+  // Of a store in a file: where a service account's token is.
+  std::string token_file;
+  // How long tokens live: what is asked for.
+  std::chrono::seconds lifetime{600};
+};
+
 // One element of a ClusterSecretStore's spec.conditions. It admits a namespace when any of its
 // parts does.
 struct StoreCondition {
@@ -63,7 +79,9 @@ struct SecretStoreSpec {
   std::string controller;
   std::string api_url;  // empty: the default
   esc::EnvironmentRef ref;
+  // Without `oidc`.
   SecretKeyRef token;
+  std::optional<OidcConfig> oidc;
   std::vector<StoreCondition> conditions;
 
   // Whether the conditions admit a namespace with these labels. Without conditions all are.

@@ -78,6 +78,21 @@ void ReadRefreshInterval(const json& spec, StoreObject& store) {
   store.refresh_interval = *interval;
 }
 
+// The rules for oidcConfig in the API server, as CheckToken's.
+void CheckOidc(StoreObject& store) {
+  OidcConfig& oidc = *store.spec.oidc;
+  const std::string field = "spec.provider.pulumi.auth.oidcConfig: ";
+  if (!oidc.token_file.empty()) {
+    store.problems.push_back(field + "tokenFile is for stores in files; use serviceAccountRef");
+  }
+  if (!oidc.namespace_name.empty()) return;
+  if (store.id.kind == StoreKind::kClusterSecretStore) {
+    store.problems.push_back(field +
+                             "cluster store requires namespace: set serviceAccountRef.namespace");
+  }
+  oidc.namespace_name = store.id.namespace_name;
+}
+
 // Also completes the reference with the store's own namespace.
 void CheckToken(StoreObject& store) {
   SecretKeyRef& token = store.spec.token;
@@ -164,7 +179,11 @@ StoreObject ParseStoreObject(const kube::Object& object, StoreKind kind,
   // ESO's CRD writes it into every store that names none.
   if (store.spec.api_url == kDefaultApiUrl) store.spec.api_url.clear();
   store.problems = std::move(parsed.problems);
-  CheckToken(store);
+  if (store.spec.oidc) {
+    CheckOidc(store);
+  } else {
+    CheckToken(store);
+  }
   ReadRefreshInterval(spec, store);
   return store;
 }

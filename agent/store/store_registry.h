@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include "esc/api.h"
 #include "esc/environment_ref.h"
+#include "esc/token_source.h"
 
 namespace escagent::store {
 
@@ -18,8 +19,10 @@ struct ResolvedStore {
   std::string name;     // "SecretStore default/app" or "ClusterSecretStore app", for messages
   std::string api_url;  // "https://api.pulumi.com/api/esc"
   esc::EnvironmentRef ref;
-  std::shared_ptr<const Secret> token;
-  // Digest of the token, for EnvironmentKey::identity.
+  // The access token; null with `tokens`, which gives those of an identity that exchanges for them.
+  std::shared_ptr<const Secret> token{};
+  std::shared_ptr<esc::TokenSource> tokens{};
+  // Digest of the token, or of the identity, for EnvironmentKey::identity.
   std::string identity;
 };
 

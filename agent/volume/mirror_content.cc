@@ -110,9 +110,15 @@ Result<Data> MirrorContent(const std::shared_ptr<const cache::Snapshot>& snapsho
   return KeysOfFiles(snapshot, attributes);
 }
 
-std::string MirrorSource(const VolumeAttributes& attributes) {
-  std::string text = attributes.store.cluster ? "ClusterSecretStore/" : "SecretStore/";
-  text += attributes.store.name;
+std::string MirrorSource(const VolumeAttributes& attributes, const std::string& service_account) {
+  std::string text;
+  if (const std::optional<PodEnvironment>& pod = attributes.pod_environment) {
+    text = "environment/" + pod->ref.ToString() + " serviceAccount=" + service_account;
+    if (!pod->scope.empty()) text += " authScope=" + pod->scope;
+  } else {
+    text = attributes.store.cluster ? "ClusterSecretStore/" : "SecretStore/";
+    text += attributes.store.name;
+  }
   if (!attributes.path.empty()) text += " path=" + attributes.path;
   if (attributes.format != Format::kFiles) {
     text += " format=" + std::string(FormatName(attributes.format));

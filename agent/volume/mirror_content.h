@@ -27,6 +27,7 @@ Result<std::optional<mirror::SecretData>> MirrorContent(
 // Everything that the data depends on beside the values: "SecretStore/app path=app.db". Volumes
 // with equal texts in one namespace have the same data. For people, too; hence without what is at
 // its default.
-std::string MirrorSource(const VolumeAttributes& attributes);
+// `service_account`: the pod's, whose identity counts with auth: pod.
+std::string MirrorSource(const VolumeAttributes& attributes, const std::string& service_account);
 
 }  // namespace escagent::volume

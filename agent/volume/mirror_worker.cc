@@ -133,7 +133,7 @@ Result<std::string> MirrorWorker::Write(const MirrorTask::Job& job, const std::s
   const VolumeAttributes& attributes = job.identity.attributes;
   MirroredSecret secret{.name = attributes.mirror_to,
                         .pod = job.identity.pod,
-                        .source = MirrorSource(attributes),
+                        .source = MirrorSource(attributes, job.identity.pod.service_account),
                         .data = {}};
   const std::string what = "write Secret " + secret.FullName() + " of mirrorTo";
   Result<std::optional<mirror::SecretData>> data = MirrorContent(job.snapshot, attributes);

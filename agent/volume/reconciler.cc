@@ -8,6 +8,12 @@
 #include "base/thread.h"
 
 namespace escagent::volume {
+namespace {
+
+// kubelet publishes a volume again within 90 s (reference/csi-contract.md 1.4), and again.
+constexpr std::chrono::minutes kTokenPatience{5};
+
+}  // namespace
 
 // A subscription that failed in this round, with its error.
 struct Reconciler::Attempt {
@@ -101,6 +107,7 @@ void Reconciler::Reconcile(const VolumeList& volumes, const std::stop_token& sto
 
 void Reconciler::ReconcileOne(Volume& volume, Round& round, const std::stop_token& stop) {
   const VolumeIdentity& identity = volume.identity();
+  if (identity.attributes.pod_environment) return ReconcilePod(volume, round, stop);
   const std::pair asked(identity.pod.namespace_name, identity.attributes.store.ToString());
   auto found = round.sources.find(asked);
   if (found == round.sources.end()) {
@@ -109,10 +116,29 @@ void Reconciler::ReconcileOne(Volume& volume, Round& round, const std::stop_toke
   }
   const Result<VolumeSource>& source = found->second;
   if (!source) return RetryLater(volume, source.error());
-  if (volume.ComesFrom(source->key)) {
+  Update(volume, *source, round, stop);
+}
+
+void Reconciler::ReconcilePod(Volume& volume, Round& round, const std::stop_token& stop) {
+  if (const std::optional<VolumeSource> source = volume.PodSource()) {
+    return Update(volume, *source, round, stop);
+  }
+  // After a restart of the agent; the values of before are served meanwhile.
+  if (clock_.Now() < volume.created_at() + kTokenPatience) {
+    return RetryLater(volume, std::nullopt);
+  }
+  RetryLater(volume, Error{.code = Code::kUnavailable,
+                           .message = "kubelet has sent no service-account token since the agent's "
+                                      "start; does the CSIDriver have requiresRepublish: true and "
+                                      "the organization's audience in tokenRequests?"});
+}
+
+void Reconciler::Update(Volume& volume, const VolumeSource& source, Round& round,
+                        const std::stop_token& stop) {
+  if (volume.ComesFrom(source.key)) {
     volume.ClearRetry();
   } else {
-    Resubscribe(volume, *source, round, stop);
+    Resubscribe(volume, source, round, stop);
   }
   volume.Refresh();
 }
@@ -136,6 +162,7 @@ void Reconciler::Resubscribe(Volume& volume, const VolumeSource& source, Round& 
   const bool awaited = volume.identity().attributes.optional && !volume.HasSource() &&
                        error->code == Code::kNotFound;
   if (awaited) return RetryLater(volume, std::nullopt);
+  volume.SetDenied(error->code == Code::kPermissionDenied || error->code == Code::kUnauthenticated);
   Report(volume, error);
   RetryLater(volume, std::move(error));
 }

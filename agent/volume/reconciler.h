@@ -64,6 +64,10 @@ class Reconciler {
   // Everything every check_interval.
   VolumeList TakeDue(Clock::TimePoint& next) EXCLUDES(mutex_);
   void ReconcileOne(Volume& volume, Round& round, const std::stop_token& stop);
+  // The same for one with `auth: pod`, whose source kubelet brings.
+  void ReconcilePod(Volume& volume, Round& round, const std::stop_token& stop);
+  void Update(Volume& volume, const VolumeSource& source, Round& round,
+              const std::stop_token& stop);
   void Resubscribe(Volume& volume, const VolumeSource& source, Round& round,
                    const std::stop_token& stop);
   void Report(const Volume& volume, const std::optional<Error>& error) const;

@@ -12,6 +12,13 @@ std::chrono::milliseconds Since(Clock::TimePoint start, const Clock& clock) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(clock.Now() - start);
 }
 
+// The same files without their bytes.
+void EmptyFiles(fuse::VolumeSpec& spec) {
+  static const auto kNothing = std::make_shared<const Secret>();
+  for (fuse::FileSpec& file : spec.files) file.content = kNothing;
+  spec.withheld = true;
+}
+
 bool SameError(const std::optional<Failure>& failure, const Error& error) {
   return failure && failure->error.code == error.code && failure->error.message == error.message;
 }
@@ -22,6 +29,7 @@ Volume::Volume(VolumeIdentity identity, SourceName source, Clock& clock, VolumeO
                MirrorWorker* mirror)
     : identity_(std::move(identity)),
       clock_(clock),
+      created_at_(clock.Now()),
       observer_(std::move(observer)),
       mirror_(mirror),
       source_name_(std::move(source)) {}
@@ -36,6 +44,7 @@ void Volume::Adopt(cache::Subscription subscription, SourceName source) {
       source_name_ = std::move(source);
       source_failure_.reset();
       next_try_.reset();
+      denied_ = false;
     }
   }
   // `subscription` is now the one to end: after the lock, since its callback may be waiting for it.
@@ -80,13 +89,36 @@ SourceName Volume::GetSourceName() const {
   return source_name_;
 }
 
+void Volume::SetPodSource(VolumeSource source) {
+  MutexLock lock(mutex_);
+  pod_source_ = std::move(source);
+}
+
+std::optional<VolumeSource> Volume::PodSource() const {
+  MutexLock lock(mutex_);
+  return pod_source_;
+}
+
+void Volume::SetDenied(bool denied) {
+  MutexLock lock(mutex_);
+  denied_ = denied;
+}
+
+bool Volume::IsRefused() const { return subscription_ ? subscription_.Status().refused : denied_; }
+
+bool Volume::IsToBeEmpty() const {
+  return identity_.attributes.on_revoke == OnRevoke::kEmpty && IsRefused();
+}
+
 Result<Volume::Rendering> Volume::Prepare() const {
   std::shared_ptr<const cache::Snapshot> newest;
   std::shared_ptr<const cache::Snapshot> shown;
+  bool empty = false;
   {
     MutexLock lock(mutex_);
     if (subscription_) newest = subscription_.Status().snapshot;
     shown = shown_;
+    empty = IsToBeEmpty();
   }
   if (newest == nullptr) newest = shown;
   if (newest == nullptr && identity_.attributes.optional) {
@@ -102,6 +134,7 @@ Result<Volume::Rendering> Volume::Prepare() const {
     spec = Render(shown, identity_.attributes);
   }
   if (!spec) return std::unexpected(std::move(spec).error());
+  if (empty) EmptyFiles(*spec);
   return Rendering{std::move(newest), *std::move(spec)};
 }
 
@@ -113,6 +146,7 @@ void Volume::SetMounted(std::unique_ptr<fuse::MountedVolume> mount,
   std::swap(mount_, former);
   mounted_at_ = mounted_at;
   shown_ = std::move(shown);
+  emptied_ = IsToBeEmpty();
   ++generation_;
   render_failure_.reset();
 }
@@ -137,19 +171,25 @@ void Volume::Refresh() {
 }
 
 void Volume::RefreshOnce() {
+  NoteRefusal();
   std::shared_ptr<fuse::MountedVolume> mount;
   std::shared_ptr<const cache::Snapshot> newest;
-  std::shared_ptr<const cache::Snapshot> shown;
+  bool empty = false;
   {
     MutexLock lock(mutex_);
     // Not mounted yet: whoever mounts it refreshes afterwards.
-    if (stopped_ || mount_ == nullptr || !subscription_) return;
+    if (stopped_ || mount_ == nullptr) return;
     mount = mount_;
-    newest = subscription_.Status().snapshot;
-    shown = shown_;
+    empty = IsToBeEmpty();
+    if (subscription_) newest = subscription_.Status().snapshot;
+    if (!empty && (newest == nullptr || (newest == shown_ && !emptied_))) return;
   }
-  if (newest == nullptr || newest == shown) return;
+  if (empty) return ShowEmpty(*mount);
+  Show(mount, std::move(newest));
+}
 
+void Volume::Show(const std::shared_ptr<fuse::MountedVolume>& mount,
+                  std::shared_ptr<const cache::Snapshot> newest) {
   const Clock::TimePoint start = clock_.Now();
   Result<fuse::VolumeSpec> spec = Render(newest, identity_.attributes);
   if (!spec) return RecordRefresh(std::unexpected(std::move(spec).error()), Since(start, clock_));
@@ -169,6 +209,7 @@ void Volume::RefreshOnce() {
       return;
     }
     shown_ = std::move(newest);
+    emptied_ = false;
     if (same) {
       render_failure_.reset();
       return;
@@ -176,6 +217,46 @@ void Volume::RefreshOnce() {
     ++generation_;
   }
   RecordRefresh({}, Since(start, clock_));
+}
+
+void Volume::ShowEmpty(fuse::MountedVolume& mount) {
+  const Clock::TimePoint start = clock_.Now();
+  fuse::VolumeSpec spec = mount.Shown().value_or(EmptySpec(identity_.attributes));
+  EmptyFiles(spec);
+  const bool same = mount.Shows(spec);
+  if (!same) {
+    if (Status published = mount.Publish(spec); !published) {
+      return RecordRefresh(published, Since(start, clock_));
+    }
+  }
+  {
+    MutexLock lock(mutex_);
+    if (mount_.get() != &mount) {
+      refresh_again_ = true;
+      return;
+    }
+    emptied_ = true;
+    if (same) return;
+    ++generation_;
+  }
+  RecordRefresh({}, Since(start, clock_));
+}
+
+void Volume::NoteRefusal() {
+  {
+    MutexLock lock(mutex_);
+    const bool refused = IsRefused();
+    if (refused == std::exchange(refusal_told_, refused) || !refused) return;
+  }
+  LogWarning("ESC refuses the identity of a volume",
+             {{log_key::kVolume, identity_.volume_id},
+              {log_key::kNamespace, identity_.pod.namespace_name},
+              {log_key::kPod, identity_.pod.name}});
+  if (!observer_) return;
+  VolumeEvent event;
+  event.kind = VolumeEvent::Kind::kRefuse;
+  event.volume_id = identity_.volume_id;
+  observer_(event);
 }
 
 void Volume::RecordRefresh(const Status& status, std::chrono::milliseconds duration) {
@@ -248,6 +329,8 @@ Health Volume::GetHealth() const {
   Health health;
   health.render = render_failure_;
   health.source = source_failure_;
+  health.refused = IsRefused();
+  health.emptied = emptied_;
   if (subscription_) health.environment = subscription_.Status();
   return health;
 }
@@ -269,6 +352,7 @@ VolumeStatus Volume::GetStatus(std::chrono::milliseconds max_stale) const {
     status.environment = source_name_.environment;
     status.mounted_at = mounted_at_;
     status.generation = generation_;
+    status.refused = IsRefused();
     health = GetHealth();
   }
   health.served = status.served;

@@ -14,6 +14,7 @@
 #include "agent/volume/volume_attributes.h"
 #include "agent/volume/volume_condition.h"
 #include "agent/volume/volume_identity.h"
+#include "agent/volume/volume_source.h"
 #include "agent/volume/volume_status.h"
 #include "base/clock.h"
 #include "base/mutex.h"
@@ -49,6 +50,7 @@ class Volume {
   Volume& operator=(const Volume&) = delete;
 
   const VolumeIdentity& identity() const { return identity_; }
+  Clock::TimePoint created_at() const { return created_at_; }
 
   // Takes a (new) subscription and ends the one before it. Not from within a callback. After Stop
   // the subscription just ends.
@@ -57,6 +59,14 @@ class Volume {
   bool ComesFrom(const cache::EnvironmentKey& key) const EXCLUDES(mutex_);
   bool HasSource() const EXCLUDES(mutex_);
   SourceName GetSourceName() const EXCLUDES(mutex_);
+
+  // With `auth: pod`: where the values come from now, as the pod's newest token has it. Nothing
+  // after a restart of the agent, until kubelet brings one.
+  void SetPodSource(VolumeSource source) EXCLUDES(mutex_);
+  std::optional<VolumeSource> PodSource() const EXCLUDES(mutex_);
+
+  // Whether ESC refused the identity when nothing was subscribed to yet, as after a restart.
+  void SetDenied(bool denied) EXCLUDES(mutex_);
 
   // The store or its environment cannot be used, or (no error) an optional volume's environment is
   // not there yet: remembered for the condition, and for when to try again. The values shown stay.
@@ -91,6 +101,17 @@ class Volume {
 
  private:
   void RefreshOnce() EXCLUDES(mutex_);
+  // Shows the newest snapshot.
+  void Show(const std::shared_ptr<fuse::MountedVolume>& mount,
+            std::shared_ptr<const cache::Snapshot> newest) EXCLUDES(mutex_);
+  // Shows empty files of the same names.
+  void ShowEmpty(fuse::MountedVolume& mount) EXCLUDES(mutex_);
+  // Whether ESC refuses the identity now.
+  bool IsRefused() const REQUIRES(mutex_);
+  // IsRefused, and the files are to be empty then.
+  bool IsToBeEmpty() const REQUIRES(mutex_);
+  // Tells the observer when ESC begins to refuse the identity.
+  void NoteRefusal() EXCLUDES(mutex_);
   void RecordRefresh(const Status& status, std::chrono::milliseconds duration) EXCLUDES(mutex_);
   Health GetHealth() const REQUIRES(mutex_);
   // Of the Secret of `mirrorTo`.
@@ -98,6 +119,7 @@ class Volume {
 
   const VolumeIdentity identity_;
   Clock& clock_;
+  const Clock::TimePoint created_at_;
   const VolumeObserver observer_;
   MirrorWorker* const mirror_;
 
@@ -106,6 +128,9 @@ class Volume {
   bool stopped_ GUARDED_BY(mutex_) = false;
   cache::Subscription subscription_ GUARDED_BY(mutex_);
   SourceName source_name_ GUARDED_BY(mutex_);
+  std::optional<VolumeSource> pod_source_ GUARDED_BY(mutex_);
+  bool denied_ GUARDED_BY(mutex_) = false;
+  bool refusal_told_ GUARDED_BY(mutex_) = false;
   std::optional<Failure> source_failure_ GUARDED_BY(mutex_);
   std::optional<Clock::TimePoint> next_try_ GUARDED_BY(mutex_);
 
@@ -113,6 +138,8 @@ class Volume {
   std::shared_ptr<fuse::MountedVolume> mount_ GUARDED_BY(mutex_);
   Clock::WallTime mounted_at_ GUARDED_BY(mutex_);
   std::shared_ptr<const cache::Snapshot> shown_ GUARDED_BY(mutex_);
+  // The files are empty since ESC refuses the identity.
+  bool emptied_ GUARDED_BY(mutex_) = false;
   std::uint64_t generation_ GUARDED_BY(mutex_) = 0;
   std::optional<Failure> render_failure_ GUARDED_BY(mutex_);
   bool refreshing_ GUARDED_BY(mutex_) = false;

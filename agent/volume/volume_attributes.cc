@@ -14,16 +14,15 @@ namespace {
 constexpr std::chrono::milliseconds kShortestInterval = std::chrono::seconds(1);
 constexpr std::chrono::milliseconds kLongestInterval = std::chrono::hours(24);
 
-constexpr std::array<std::string_view, 16> kKnown = {"secretStore", "clusterSecretStore",
+constexpr std::array<std::string_view, 18> kKnown = {"secretStore", "clusterSecretStore",
                                                      "path",        "format",
                                                      "fileName",    "items",
                                                      "mode",        "uid",
-                                                     "gid",         "refreshInterval",
-                                                     "optional",    "cache",
-                                                     "backend",     "mirrorTo",
-                                                     "environment", "auth"};
-// Kept out of suggestions: a slip of the keyboard should not lead to what is refused anyway.
-constexpr std::size_t kSuggested = 14;
+                                                     "gid",         "cache",
+                                                     "backend",     "refreshInterval",
+                                                     "optional",    "mirrorTo",
+                                                     "auth",        "authScope",
+                                                     "onRevoke",    "environment"};
 
 constexpr std::array<std::pair<std::string_view, Format>, 5> kFormats = {
     {{"files", Format::kFiles},
@@ -36,6 +35,9 @@ constexpr std::array<std::pair<std::string_view, fuse::CacheProfile>, 3> kCacheP
     {{"none", fuse::CacheProfile::kNone},
      {"page", fuse::CacheProfile::kPage},
      {"full", fuse::CacheProfile::kFull}}};
+
+constexpr std::array<std::pair<std::string_view, OnRevoke>, 2> kOnRevoke = {
+    {{"keep", OnRevoke::kKeep}, {"empty", OnRevoke::kEmpty}}};
 
 constexpr std::array<std::pair<std::string_view, fuse::Backend>, 2> kBackends = {
     {{"fuse", fuse::Backend::kFuse}, {"tmpfs", fuse::Backend::kTmpfs}}};
@@ -64,7 +66,7 @@ class Reader {
 
   Result<VolumeAttributes> Read() {
     CheckNames();
-    ReadStore();
+    ReadSource();
     ReadContent();
     ReadOwnership();
     ReadRefresh();
@@ -98,14 +100,58 @@ class Reader {
 
   void CheckNames() {
     for (const auto& [name, value] : attributes_) {
-      if (name == "environment" || name == "auth") {
-        errors_.push_back(name + ": not supported by this version yet; use secretStore or " +
-                          "clusterSecretStore");
-      } else if (std::find(kKnown.begin(), kKnown.end(), name) == kKnown.end()) {
-        const std::span<const std::string_view> suggested(kKnown.data(), kSuggested);
-        errors_.push_back("unknown attribute " + QuoteForMessage(name) +
-                          DidYouMean(name, suggested));
+      if (std::find(kKnown.begin(), kKnown.end(), name) == kKnown.end()) {
+        errors_.push_back("unknown attribute " + QuoteForMessage(name) + DidYouMean(name, kKnown));
       }
+    }
+  }
+
+  void ReadSource() {
+    if (const std::string* const environment = Find("environment")) {
+      return ReadPodEnvironment(*environment);
+    }
+    for (const char* name : {"auth", "authScope"}) {
+      if (Find(name) != nullptr) {
+        errors_.push_back(std::string(name) + ": only with environment: organization/project/env");
+      }
+    }
+    ReadStore();
+  }
+
+  void ReadPodEnvironment(const std::string& environment) {
+    PodEnvironment& pod = result_.pod_environment.emplace();
+    if (Find("secretStore") != nullptr || Find("clusterSecretStore") != nullptr) {
+      errors_.emplace_back(
+          "environment: not together with secretStore or clusterSecretStore, which name the "
+          "environment and the token to open it with");
+    }
+    const std::string* const auth = Find("auth");
+    if (auth == nullptr) {
+      errors_.emplace_back(
+          "environment: needs auth: pod, to open it with the pod's own identity; or use "
+          "secretStore or clusterSecretStore instead");
+    } else if (*auth != "pod") {
+      errors_.push_back("auth: must be pod" + GotForMessage(*auth));
+    }
+    Result<esc::EnvironmentRef> ref = esc::EnvironmentRef::Parse(environment);
+    if (ref) {
+      pod.ref = *std::move(ref);
+    } else {
+      errors_.push_back("environment: " + ref.error().message);
+    }
+    if (const std::string* const scope = Find("authScope")) ReadAuthScope(*scope, pod.scope);
+  }
+
+  void ReadAuthScope(const std::string& text, std::string& scope) {
+    constexpr std::size_t kPrefix = 5;  // of both
+    const bool named = text.starts_with("team:") || text.starts_with("user:");
+    const bool good = named && text.size() > kPrefix &&
+                      std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~'; });
+    if (good) {
+      scope = text;
+    } else if (text != "organization") {
+      errors_.push_back("authScope: must be organization, team:NAME or user:LOGIN" +
+                        GotForMessage(text));
     }
   }
 
@@ -114,8 +160,8 @@ class Reader {
     const std::string* const cluster_store = Find("clusterSecretStore");
     if ((store == nullptr) == (cluster_store == nullptr)) {
       errors_.emplace_back(
-          "exactly one of secretStore and clusterSecretStore is required: the name of a store with "
-          "provider pulumi");
+          "exactly one of secretStore and clusterSecretStore is required, the name of a store with "
+          "provider pulumi; or environment with auth: pod");
       return;
     }
     result_.store.cluster = cluster_store != nullptr;
@@ -170,6 +216,10 @@ class Reader {
   }
 
   void ReadRefresh() {
+    if (const std::string* const on_revoke = Find("onRevoke")) {
+      result_.on_revoke =
+          Take(ParseChoice<OnRevoke>(*on_revoke, "onRevoke", kOnRevoke)).value_or(OnRevoke::kKeep);
+    }
     if (const std::string* const interval = Find("refreshInterval")) {
       const Result<std::chrono::milliseconds> parsed = ParseDuration(*interval, "refreshInterval");
       if (!parsed || *parsed < kShortestInterval || *parsed > kLongestInterval) {

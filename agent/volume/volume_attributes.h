@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "esc/environment_ref.h"
 #include "esc/property_path.h"
 #include "fuse/volume.h"
 
@@ -28,6 +29,18 @@ struct StoreName {
   bool operator==(const StoreName&) const = default;
 };
 
+// The attributes `environment` with `auth: pod`: what to open with the pod's own identity.
+struct PodEnvironment {
+  esc::EnvironmentRef ref;
+  // esc::TokenGrant::scope: empty (the organization), "team:NAME" or "user:LOGIN".
+  std::string scope;
+
+  bool operator==(const PodEnvironment&) const = default;
+};
+
+// What mounted files do when ESC refuses the identity that they are opened with.
+enum class OnRevoke { kKeep, kEmpty };
+
 // One entry of the attribute `items`: which value becomes which file.
 struct Item {
   std::string path;  // ESC property path, relative to the attribute `path`; valid
@@ -40,7 +53,9 @@ struct Item {
 
 // The volumeAttributes of a pod's CSI volume (design.md section 6), checked.
 struct VolumeAttributes {
+  // Without `pod_environment`.
   StoreName store;
+  std::optional<PodEnvironment> pod_environment;
   std::string path;  // ESC property path of what to mount; valid, "" is everything
   Format format = Format::kFiles;
   // The one file of the formats other than files. By default values.json, values.yaml, .env and
@@ -59,6 +74,8 @@ struct VolumeAttributes {
   fuse::Backend backend = fuse::Backend::kFuse;
   // Of no meaning with Backend::kTmpfs.
   fuse::CacheProfile cache = fuse::CacheProfile::kPage;
+
+  OnRevoke on_revoke = OnRevoke::kKeep;
 
   // The Kubernetes Secret that is to hold the same values, in the pod's namespace; empty: none.
   std::string mirror_to;

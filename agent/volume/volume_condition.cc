@@ -33,6 +33,10 @@ Condition DescribeCondition(const Health& health, std::chrono::milliseconds max_
     add(Describe("the newest values cannot be shown, the last good ones are,", *health.render,
                  clock));
   }
+  if (health.refused) {
+    add(health.emptied ? "ESC refuses the identity, and the files are empty (onRevoke: empty)"
+                       : "ESC refuses the identity; the last good values stay, new pods get none");
+  }
   if (health.mirror) add(Describe("the Secret cannot be kept up", *health.mirror, clock));
   if (health.source) add(Describe("the store cannot be used", *health.source, clock));
   if (health.environment) {

@@ -25,6 +25,9 @@ struct Health {
   std::optional<Failure> source;
   // The Secret of `mirrorTo` is not as the volume is.
   std::optional<Failure> mirror;
+  // ESC refuses the identity; the files are empty therefore.
+  bool refused = false;
+  bool emptied = false;
   // State of refreshing; empty while nothing is subscribed to.
   std::optional<cache::EnvironmentStatus> environment;
 };

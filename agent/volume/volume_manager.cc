@@ -47,6 +47,7 @@ VolumeManager::VolumeManager(Options options, store::StoreRegistry& stores,
       mounter_(mounter),
       clock_(clock),
       sources_(stores, cache, std::move(api_factory)),
+      pod_sources_(options_.pods, sources_),
       mirror_(options_.secret_mirror == nullptr
                   ? nullptr
                   : std::make_unique<MirrorWorker>(*options_.secret_mirror, clock)),
@@ -71,22 +72,29 @@ Status VolumeManager::Publish(const csi::PublishRequest& request) {
 
 Status VolumeManager::DoPublish(const csi::PublishRequest& request) {
   ESC_ASSIGN_OR_RETURN(VolumeIdentity identity, ReadRequest(request));
-  if (const VolumePointer volume = Find(identity.volume_id)) return Republish(*volume, identity);
+  const Secret& tokens = request.service_account_tokens;
+  if (const VolumePointer volume = Find(identity.volume_id)) {
+    return Republish(*volume, identity, tokens);
+  }
   ESC_RETURN_IF_ERROR(CheckStillWanted(request));
   ESC_RETURN_IF_ERROR(CheckMirror(identity));
   ESC_RETURN_IF_ERROR(CheckTargetIsFree(identity.volume_id, identity.target));
   ESC_ASSIGN_OR_RETURN(const bool is_mount_point, mounter_.IsMountPoint(identity.target));
-  Status status = PublishNew(std::move(identity), request.received_at, is_mount_point);
+  Status status = PublishNew(std::move(identity), tokens, request.received_at, is_mount_point);
   if (status || !is_mount_point) return status;
   return std::unexpected(ForRepair(std::move(status).error()));
 }
 
-Status VolumeManager::PublishNew(VolumeIdentity identity, Clock::TimePoint asked_at,
-                                 bool is_mount_point) {
+Status VolumeManager::PublishNew(VolumeIdentity identity, const Secret& tokens,
+                                 Clock::TimePoint asked_at, bool is_mount_point) {
+  const bool as_pod = identity.attributes.pod_environment.has_value();
   ESC_ASSIGN_OR_RETURN(const VolumeSource source,
-                       sources_.Find(identity.pod.namespace_name, identity.attributes.store));
+                       as_pod
+                           ? pod_sources_.Admit(identity, tokens, asked_at)
+                           : sources_.Find(identity.pod.namespace_name, identity.attributes.store));
   const VolumePointer volume =
       MakeVolume(std::move(identity), {source.store_name, source.key.ref.ToString()});
+  if (as_pod) volume->SetPodSource(source);
   ESC_RETURN_IF_ERROR(SubscribeNew(*volume, source, asked_at));
   // A dead mount is repaired at once: its pod has found the Secret long ago.
   if (!is_mount_point) ESC_RETURN_IF_ERROR(MirrorFirst(*volume, asked_at));
@@ -135,8 +143,16 @@ Status VolumeManager::MirrorFirst(const Volume& volume, Clock::TimePoint asked_a
   return mirror_->Ensure(volume.identity(), rendering.snapshot, asked_at);
 }
 
-Status VolumeManager::Republish(Volume& volume, const VolumeIdentity& wanted) {
+Status VolumeManager::Republish(Volume& volume, const VolumeIdentity& wanted,
+                                const Secret& tokens) {
   ESC_RETURN_IF_ERROR(CheckSameRequest(volume.identity(), wanted));
+  if (wanted.attributes.pod_environment) {
+    // Without a (good) new token the one before stays, and what comes of that shows in the volume's
+    // condition: a republish is answered with OK.
+    if (Result<VolumeSource> source = pod_sources_.Renew(wanted, tokens)) {
+      volume.SetPodSource(*std::move(source));
+    }
+  }
   if (!volume.Served()) {
     const Clock::TimePoint start = clock_.Now();
     const Status status = MountVolume(volume);

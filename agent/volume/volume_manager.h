@@ -12,6 +12,7 @@
 #include "agent/store/store_registry.h"
 #include "agent/volume/mirror_worker.h"
 #include "agent/volume/operation_gate.h"
+#include "agent/volume/pod_sources.h"
 #include "agent/volume/reconciler.h"
 #include "agent/volume/secret_mirror.h"
 #include "agent/volume/volume.h"
@@ -40,6 +41,10 @@ namespace escagent::volume {
 //   cut off the running pods for good: with mountPropagation: HostToContainer they see the mount
 //   that was stacked, but not one that was replaced. If that fails, the answer is UNAVAILABLE,
 //   since kubelet removes the folder of a volume after any other error.
+// - Volumes with `auth: pod` are opened with the token that kubelet sends along (PodIdentities):
+// the
+//   pod's own at its publish, the newest at each renewal. After a restart of the agent they are
+//   refreshed from kubelet's next publish on.
 // - Unpublish unmounts until nothing is mounted at the target, or the pod never goes away.
 class VolumeManager final : public csi::VolumeService {
  public:
@@ -53,6 +58,9 @@ class VolumeManager final : public csi::VolumeService {
     std::chrono::milliseconds patience{1000};
     // Writes the Secrets of `mirrorTo`; must outlive the manager. Null without an API server.
     SecretMirror* secret_mirror = nullptr;
+    // Lets in the pods of volumes with `auth: pod`; must outlive the manager. Null: they are
+    // refused.
+    identity::PodIdentities* pods = nullptr;
     // May be empty.
     VolumeObserver observer;
   };
@@ -92,14 +100,14 @@ class VolumeManager final : public csi::VolumeService {
 
   Status DoPublish(const csi::PublishRequest& request) EXCLUDES(mutex_);
   // Waits for ESC since `asked_at`, by answering "not yet" (csi::VolumeService::Publish).
-  Status PublishNew(VolumeIdentity identity, Clock::TimePoint asked_at, bool is_mount_point)
-      EXCLUDES(mutex_);
+  Status PublishNew(VolumeIdentity identity, const Secret& tokens, Clock::TimePoint asked_at,
+                    bool is_mount_point) EXCLUDES(mutex_);
   VolumePointer MakeVolume(VolumeIdentity identity, SourceName source) const;
   // Whether the Secret of `mirrorTo` can be written at all.
   Status CheckMirror(const VolumeIdentity& identity) const;
   // Has the Secret of `mirrorTo` written, if there are values; "not yet" until it is.
   Status MirrorFirst(const Volume& volume, Clock::TimePoint asked_at) const;
-  Status Republish(Volume& volume, const VolumeIdentity& wanted);
+  Status Republish(Volume& volume, const VolumeIdentity& wanted, const Secret& tokens);
   // Subscribes the volume; OK without a subscription when it is optional and there is nothing yet.
   Status SubscribeNew(Volume& volume, const VolumeSource& source, Clock::TimePoint asked_at) const;
   Status MountVolume(Volume& volume);
@@ -124,6 +132,7 @@ class VolumeManager final : public csi::VolumeService {
   fuse::Mounter& mounter_;
   Clock& clock_;
   const SourceFinder sources_;
+  const PodSources pod_sources_;
   // Null without Options::secret_mirror. Before the volumes, which use it.
   const std::unique_ptr<MirrorWorker> mirror_;
   std::stop_source stop_;

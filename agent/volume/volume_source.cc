@@ -27,6 +27,10 @@ Result<VolumeSource> SourceFinder::Find(const std::string& namespace_name,
   ESC_ASSIGN_OR_RETURN(store::ResolvedStore resolved,
                        store.cluster ? stores_.ClusterSecretStore(namespace_name, store.name)
                                      : stores_.SecretStore(namespace_name, store.name));
+  return Make(std::move(resolved));
+}
+
+VolumeSource SourceFinder::Make(store::ResolvedStore resolved) const {
   VolumeSource source;
   source.api = api_factory_(resolved);
   source.store_name = std::move(resolved.name);

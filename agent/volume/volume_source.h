@@ -29,6 +29,8 @@ class SourceFinder {
   SourceFinder(store::StoreRegistry& stores, cache::EnvironmentCache& cache,
                ApiFactory api_factory);
 
+  // What a store's answer, or a pod's own identity, comes to.
+  VolumeSource Make(store::ResolvedStore resolved) const;
   // The store's own errors: NOT_FOUND, PERMISSION_DENIED, UNAUTHENTICATED.
   Result<VolumeSource> Find(const std::string& namespace_name, const StoreName& store) const;
 

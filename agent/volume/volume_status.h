@@ -32,6 +32,8 @@ struct VolumeStatus {
   std::uint64_t generation = 0;
   // Whether somebody serves the mount.
   bool served = false;
+  // ESC refuses the identity that the values are opened with.
+  bool refused = false;
   bool abnormal = false;
   // "mounted", or what is abnormal since when and why.
   std::string condition;
@@ -45,6 +47,7 @@ struct VolumeEvent {
     kRestack,    // a new mount on a dead one
     kUnpublish,
     kRotate,       // new values shown (or not: error)
+    kRefuse,       // ESC begins to refuse the identity
     kResubscribe,  // another environment or identity (or not: error)
   };
   Kind kind = Kind::kPublish;

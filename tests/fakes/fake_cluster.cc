@@ -309,10 +309,20 @@ Status FakeCluster::Client::Delete(const Resource& resource, const ObjectKey& ke
   return {};
 }
 
-Result<Object> FakeCluster::Client::CreateSubresource(const Resource&, const ObjectKey&,
-                                                      std::string_view, const Object&,
+Result<Object> FakeCluster::Client::CreateSubresource(const Resource& resource,
+                                                      const ObjectKey& key,
+                                                      std::string_view subresource,
+                                                      const Object& object,
                                                       const kube::CallOptions&) {
-  return MakeError(Code::kUnimplemented, "create subresource");
+  if (resource != kube::ServiceAccounts() || subresource != "token") {
+    return MakeError(Code::kUnimplemented, "create subresource");
+  }
+  nlohmann::json answer = object.json();
+  const auto& audiences = answer["spec"]["audiences"];
+  answer["status"]["token"] = "token-of-" + key.ToString() + "-for-" +
+                              audiences.at(0).get<std::string>() + "-" +
+                              std::to_string(audiences.size());
+  return Object(std::move(answer));
 }
 
 kube::InformerHandle FakeCluster::Client::Start(kube::Selection selection,

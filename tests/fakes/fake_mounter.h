@@ -157,6 +157,10 @@ class FakeMounter final : public fuse::Mounter {
       MutexLock lock(state_->mutex);
       return fuse::SameContent(mount_->specs.back(), spec);
     }
+    std::optional<fuse::VolumeSpec> Shown() const override {
+      MutexLock lock(state_->mutex);
+      return mount_->specs.back();
+    }
     fuse::VolumeSize Size() const override {
       MutexLock lock(state_->mutex);
       return fuse::Measure(mount_->specs.back());

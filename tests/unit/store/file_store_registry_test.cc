@@ -9,6 +9,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/fakes/fake_clock.h"
+#include "tests/fakes/fake_http_transport.h"
 #include "tests/unit/store/store_fixture.h"
 
 namespace escagent::store {
@@ -294,6 +296,44 @@ TEST_F(FileStoreRegistryTest, ManyThreadsAndChanges) {
   }
   EXPECT_FALSE(failed);
   EXPECT_TRUE(registry().SecretStore("default", "b49"));
+}
+
+TEST(FileStoreOidcTest, ATokenFileIsExchanged) {
+  const TempFolder folder;
+  testing::FakeClock clock;
+  testing::FakeHttpTransport transport;
+  identity::TokenCache identities({}, transport, clock);
+  transport.Answer("POST", "/api/oauth/token", 200, R"({"access_token":"pul-exchanged"})");
+  folder.Write("jwt", "projected-token\n");
+  std::string store = Store("ClusterSecretStore", "{name: app}");
+  const std::string token = "accessToken: {secretRef: {name: \"file:token\"}}";
+  const std::string oidc =
+      "auth: {oidcConfig: {organization: acme, tokenFile: " + folder.path() + "/jwt}}";
+  store.replace(store.find(token), token.size(), oidc);
+  folder.Write("a.yaml", store);
+  const auto registry = FileStoreRegistry::Load({.directory = folder.path(),
+                                                 .default_api_url = "https://default.test/api/esc",
+                                                 .identities = &identities});
+  ASSERT_TRUE(registry) << registry.error().message;
+  const auto resolved = (*registry)->ClusterSecretStore("podinfo", "app");
+  ASSERT_TRUE(resolved) << resolved.error().message;
+  EXPECT_EQ(resolved->token, nullptr);
+  ASSERT_NE(resolved->tokens, nullptr);
+  EXPECT_TRUE((*resolved->tokens->Get({}))->Equals("pul-exchanged"));
+  EXPECT_THAT(transport.Requests().back().body, HasSubstr("subject_token=projected-token"));
+  EXPECT_EQ((*registry)->ClusterSecretStore("other", "app")->identity, resolved->identity);
+}
+
+TEST(FileStoreOidcTest, AServiceAccountNeedsTheApiServer) {
+  const TempFolder folder;
+  std::string store = Store("SecretStore", "{name: app, namespace: podinfo}");
+  const std::string token = "accessToken: {secretRef: {name: \"file:token\"}}";
+  store.replace(store.find(token), token.size(),
+                "auth: {oidcConfig: {organization: acme, serviceAccountRef: {name: esc}}}");
+  folder.Write("a.yaml", store);
+  const auto registry = FileStoreRegistry::Load({.directory = folder.path()});
+  ASSERT_FALSE(registry);
+  EXPECT_THAT(registry.error().message, HasSubstr("in a file use tokenFile"));
 }
 
 }  // namespace

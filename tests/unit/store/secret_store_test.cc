@@ -148,7 +148,11 @@ INSTANTIATE_TEST_SUITE_P(
                     "Exactly one of 'auth' or deprecated 'accessToken' must be specified"},
         ProblemCase{"NoTokenName", "name: \"file:token\", ", "", "secretRef.name is required"},
         ProblemCase{"Oidc", "accessToken: {secretRef: {name: \"file:token\", key: k}}",
-                    "auth: {oidcConfig: {}}", "oidcConfig: is not supported"},
+                    "auth: {oidcConfig: {}}", "oidcConfig: organization is required"},
+        ProblemCase{"OidcNamespace", "accessToken: {secretRef: {name: \"file:token\", key: k}}",
+                    "auth: {oidcConfig: {organization: acme, serviceAccountRef: {name: a, "
+                    "namespace: other}}}",
+                    "serviceAccountRef: namespace should either be empty or match"},
         ProblemCase{"TwoAuths", "accessToken: {secretRef: {name: \"file:token\", key: k}}",
                     "auth: {oidcConfig: {a: b}, accessToken: {a: b}}",
                     "Exactly one of 'accessToken' or 'oidcConfig' must be specified"},

@@ -105,13 +105,35 @@ TEST(StoreObjectTest, TokensOfStoresInTheApiServerAreInSecrets) {
               HasSubstr("must name a Secret"));
 }
 
-TEST(StoreObjectTest, OidcIsAClearError) {
-  const StoreObject store =
-      Parse(ClusterStore("", R"("auth":{"oidcConfig":{"organization":"acme"}})"));
-  EXPECT_TRUE(store.ours);
-  EXPECT_THAT(store.problems,
-              ElementsAre("spec.provider.pulumi.auth.oidcConfig: is not supported; use "
-                          "accessToken"));
+TEST(StoreObjectTest, ReadsOidcConfig) {
+  const StoreObject store = Parse(ClusterStore("", R"("auth":{"oidcConfig":{"organization":"acme",
+      "serviceAccountRef":{"name":"esc","namespace":"shop","audiences":["a","b"]},
+      "expirationSeconds":900}})"));
+  EXPECT_EQ(store.ProblemText(), "");
+  ASSERT_TRUE(store.spec.oidc);
+  EXPECT_EQ(store.spec.oidc->organization, "acme");
+  EXPECT_EQ(store.spec.oidc->namespace_name, "shop");
+  EXPECT_EQ(store.spec.oidc->service_account, "esc");
+  EXPECT_THAT(store.spec.oidc->audiences, ElementsAre("a", "b"));
+  EXPECT_EQ(store.spec.oidc->lifetime, std::chrono::seconds(900));
+}
+
+TEST(StoreObjectTest, ChecksOidcConfig) {
+  const auto problems = [](const std::string& config) {
+    return Parse(ClusterStore("", R"("auth":{"oidcConfig":)" + config + "}")).ProblemText();
+  };
+  EXPECT_THAT(problems(R"({"organization":"acme"})"), HasSubstr("serviceAccountRef is required"));
+  EXPECT_THAT(problems(R"({"serviceAccountRef":{"name":"esc","namespace":"n"}})"),
+              HasSubstr("organization is required"));
+  EXPECT_THAT(problems(R"({"organization":"acme","serviceAccountRef":{"namespace":"n"}})"),
+              HasSubstr("name is required"));
+  EXPECT_THAT(problems(R"({"organization":"acme","serviceAccountRef":{"name":"esc"}})"),
+              HasSubstr("cluster store requires namespace"));
+  EXPECT_THAT(problems(R"({"organization":"acme","tokenFile":"/token"})"),
+              HasSubstr("tokenFile is for stores in files"));
+  EXPECT_THAT(problems(R"({"organization":"acme","expirationSeconds":60,
+                           "serviceAccountRef":{"name":"esc","namespace":"n"}})"),
+              HasSubstr("from 600 to 90000"));
 }
 
 TEST(StoreObjectTest, KnowsWhoSelectsByLabels) {

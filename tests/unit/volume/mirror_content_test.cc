@@ -100,27 +100,36 @@ TEST(MirrorContentTest, KeysThatCollideOrAreRefusedAreNamedWithoutValues) {
 
 TEST(MirrorContentTest, TheSourceTellsApartWhateverChangesTheData) {
   VolumeAttributes attributes = At("");
-  EXPECT_EQ(MirrorSource(attributes), "SecretStore/app");
+  EXPECT_EQ(MirrorSource(attributes, "web"), "SecretStore/app");
   attributes.store.cluster = true;
   attributes.path = "app.db";
-  EXPECT_EQ(MirrorSource(attributes), "ClusterSecretStore/app path=app.db");
+  EXPECT_EQ(MirrorSource(attributes, "web"), "ClusterSecretStore/app path=app.db");
   VolumeAttributes document = attributes;
   document.format = Format::kJson;
   document.file_name = "x.json";
-  EXPECT_EQ(MirrorSource(document),
+  EXPECT_EQ(MirrorSource(document, "web"),
             "ClusterSecretStore/app path=app.db format=json fileName=x.json");
 
   VolumeAttributes items = attributes;
   items.items = {{.path = "a", .file = "b", .mode = {}, .encoding = Encoding::kUtf8}};
   VolumeAttributes decoded = items;
   decoded.items[0].encoding = Encoding::kBase64;
-  EXPECT_THAT(MirrorSource(items), HasSubstr(" items="));
-  EXPECT_NE(MirrorSource(items), MirrorSource(decoded));
+  EXPECT_THAT(MirrorSource(items, "web"), HasSubstr(" items="));
+  EXPECT_NE(MirrorSource(items, "web"), MirrorSource(decoded, "web"));
   // Modes are of the files alone.
   decoded = items;
   decoded.items[0].mode = 0400;
   decoded.mode = 0400;
-  EXPECT_EQ(MirrorSource(items), MirrorSource(decoded));
+  EXPECT_EQ(MirrorSource(items, "web"), MirrorSource(decoded, "web"));
+}
+
+TEST(MirrorSourceTest, PodsOfOtherServiceAccountsShareNoSecret) {
+  VolumeAttributes attributes;
+  attributes.pod_environment = {.ref = {"acme", "web", "dev", ""}, .scope = ""};
+  EXPECT_EQ(MirrorSource(attributes, "web"), "environment/acme/web/dev serviceAccount=web");
+  EXPECT_NE(MirrorSource(attributes, "web"), MirrorSource(attributes, "api"));
+  attributes.pod_environment->scope = "team:ops";
+  EXPECT_THAT(MirrorSource(attributes, "web"), HasSubstr(" authScope=team:ops"));
 }
 
 }  // namespace

@@ -254,9 +254,44 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"mirrorTo too long",
                  With({{"mirrorTo", std::string(254, 'a')}}),
                  {"mirrorTo:", "at most 253"}},
+        BadInput{"environment with a store",
+                 With({{"environment", "acme/web/dev"}, {"auth", "pod"}}),
+                 {"environment:", "not together with secretStore"}},
+        BadInput{"auth with a store", With({{"auth", "pod"}}), {"auth:", "only with environment"}},
+        BadInput{"authScope with a store",
+                 With({{"authScope", "team:ops"}}),
+                 {"authScope:", "only with environment"}},
+        BadInput{"environment without auth",
+                 {{"environment", "acme/web/dev"}},
+                 {"environment: needs auth: pod"}},
+        BadInput{"auth unknown",
+                 {{"environment", "acme/web/dev"}, {"auth", "node"}},
+                 {"auth: must be pod", "node"}},
         BadInput{
-            "environment", With({{"environment", "a/b/c"}}), {"environment:", "not supported"}},
-        BadInput{"auth", With({{"auth", "pod"}}), {"auth:", "not supported"}}));
+            "environment unreadable", {{"environment", "web"}, {"auth", "pod"}}, {"environment:"}},
+        BadInput{"authScope unknown",
+                 {{"environment", "acme/web/dev"}, {"auth", "pod"}, {"authScope", "team:"}},
+                 {"authScope:", "team:NAME"}},
+        BadInput{"onRevoke", With({{"onRevoke", "delete"}}), {"onRevoke:", "keep, empty"}}));
+
+TEST(VolumeAttributesTest, AnEnvironmentIsOpenedAsThePod) {
+  const auto parsed = ParseVolumeAttributes({{"environment", "acme/web/dev@stable"},
+                                             {"auth", "pod"},
+                                             {"authScope", "user:ann"},
+                                             {"onRevoke", "empty"}},
+                                            "");
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  ASSERT_TRUE(parsed->pod_environment);
+  EXPECT_EQ(parsed->pod_environment->ref.ToString(), "acme/web/dev@stable");
+  EXPECT_EQ(parsed->pod_environment->scope, "user:ann");
+  EXPECT_EQ(parsed->on_revoke, OnRevoke::kEmpty);
+
+  const auto plain = ParseVolumeAttributes(
+      {{"environment", "acme/web/dev"}, {"auth", "pod"}, {"authScope", "organization"}}, "");
+  ASSERT_TRUE(plain) << plain.error().message;
+  EXPECT_EQ(plain->pod_environment->scope, "");
+  EXPECT_EQ(plain->on_revoke, OnRevoke::kKeep);
+}
 
 TEST(VolumeAttributesTest, MirrorToIsTheNameOfASecret) {
   for (const std::string& name :
