@@ -27,8 +27,16 @@ int IntMember(const json& object, const char* name) {
   return it != object.end() && it->is_number_integer() ? it->get<int>() : 0;
 }
 
-json PositionToJson(const Diagnostic& diagnostic) {
-  return {{"line", diagnostic.line}, {"column", diagnostic.column}, {"byte", 0}};
+json PositionToJson(int line, int column, int byte) {
+  return {{"line", line}, {"column", column}, {"byte", byte}};
+}
+
+void ReadPosition(const json& range, const char* name, int& line, int& column, int& byte) {
+  const auto position = range.find(name);
+  if (position == range.end() || !position->is_object()) return;
+  line = IntMember(*position, "line");
+  column = IntMember(*position, "column");
+  byte = IntMember(*position, "byte");
 }
 
 }  // namespace
@@ -61,10 +69,8 @@ std::vector<Diagnostic> DiagnosticsFromJson(const json& array) {
     }
     if (const auto range = entry.find("range"); range != entry.end() && range->is_object()) {
       diagnostic.environment = TextMember(*range, "environment");
-      if (const auto begin = range->find("begin"); begin != range->end() && begin->is_object()) {
-        diagnostic.line = IntMember(*begin, "line");
-        diagnostic.column = IntMember(*begin, "column");
-      }
+      ReadPosition(*range, "begin", diagnostic.line, diagnostic.column, diagnostic.byte);
+      ReadPosition(*range, "end", diagnostic.end_line, diagnostic.end_column, diagnostic.end_byte);
     }
     diagnostics.push_back(std::move(diagnostic));
   }
@@ -78,9 +84,10 @@ json DiagnosticsToJson(std::span<const Diagnostic> diagnostics) {
     json entry = {{"summary", diagnostic.summary}, {"severity", is_error ? "error" : "warning"}};
     if (!diagnostic.path.empty()) entry["path"] = diagnostic.path;
     if (diagnostic.line > 0) {
-      entry["range"] = {{"environment", diagnostic.environment},
-                        {"begin", PositionToJson(diagnostic)},
-                        {"end", PositionToJson(diagnostic)}};
+      entry["range"] = {
+          {"environment", diagnostic.environment},
+          {"begin", PositionToJson(diagnostic.line, diagnostic.column, diagnostic.byte)},
+          {"end", PositionToJson(diagnostic.end_line, diagnostic.end_column, diagnostic.end_byte)}};
     }
     array.push_back(std::move(entry));
   }

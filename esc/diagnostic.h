@@ -16,6 +16,10 @@ struct Diagnostic {
   std::string environment = {};  // where the range lies, may be empty
   int line = 0;                  // 1-based; 0 = no range
   int column = 0;
+  int byte = 0;
+  int end_line = 0;  // just after the last character
+  int end_column = 0;
+  int end_byte = 0;
 
   // "summary (environment dev, line 3, column 5)"
   std::string ToString() const;

@@ -48,12 +48,12 @@ class Writer {
   Writer(const JsonOptions& options, SecretBuilder& out) : options_(options), out_(out) {}
 
   void Write(const Value& value, int level) {
-    if (value.unknown()) {
-      out_.Append("\"[unknown]\"");
-      return;
-    }
     if (value.secret() && options_.redact_secrets) {
       out_.Append("\"[secret]\"");
+      return;
+    }
+    if (value.unknown()) {
+      out_.Append("\"[unknown]\"");
       return;
     }
     switch (value.kind()) {

@@ -1,47 +1,47 @@
 #include "esc/eval/builtin.h"
 
-#include <algorithm>
 #include <array>
-#include <vector>
-
-#include "base/strings.h"
+#include <utility>
 
 namespace escagent::eval {
 namespace {
 
-std::optional<std::string> AcceptAny(const Expression&) { return std::nullopt; }
+void ParseAny(Expression& call, Expression argument, Diagnostics&) {
+  call.elements.push_back(std::move(argument));
+}
 
-// ESC also has concat, final, open, rotate, split, toYAML and validate.
-constexpr std::array<Builtin, 7> kBuiltins = {{
-    {"fn::fromBase64", AcceptAny, CallFromBase64},
-    {"fn::fromJSON", AcceptAny, CallFromJson},
-    {"fn::join", CheckJoin, CallJoin},
-    {"fn::secret", CheckSecret, CallSecret},
-    {"fn::toBase64", AcceptAny, CallToBase64},
-    {"fn::toJSON", AcceptAny, CallToJson},
-    {"fn::toString", AcceptAny, CallToString},
+SchemaPtr Strings() { return TypeSchema("string"); }
+SchemaPtr ArrayOfAny() { return ArraySchema(AlwaysSchema()); }
+SchemaPtr ArrayOfStrings() { return ArraySchema(TypeSchema("string")); }
+
+constexpr std::array<Builtin, 16> kBuiltins = {{
+    {"fn::concat", ParseConcat, CallConcat, ArrayOfAny},
+    {"fn::final", ParseAny, CallFinal, AlwaysSchema},
+    {"fn::fromBase64", ParseAny, CallFromBase64, Strings},
+    {"fn::fromJSON", ParseAny, CallFromJson, AlwaysSchema},
+    {"fn::join", ParseJoin, CallJoin, Strings},
+    {"fn::open", ParseOpen, CallOpen, AlwaysSchema},
+    {"fn::open::", ParseShortOpen, CallOpen, AlwaysSchema},
+    {"fn::rotate", ParseRotate, CallRotate, AlwaysSchema},
+    {"fn::rotate::", ParseShortRotate, CallRotate, AlwaysSchema},
+    {"fn::secret", ParseSecret, CallSecret, Strings},
+    {"fn::split", ParseSplit, CallSplit, ArrayOfStrings},
+    {"fn::toBase64", ParseAny, CallToBase64, Strings},
+    {"fn::toJSON", ParseAny, CallToJson, Strings},
+    {"fn::toString", ParseAny, CallToString, Strings},
+    {"fn::toYAML", ParseAny, CallToYaml, Strings},
+    {"fn::validate", ParseValidate, CallValidate, AlwaysSchema},
 }};
 
 }  // namespace
 
 const Builtin* FindBuiltin(std::string_view name) {
-  const auto at = std::ranges::find(kBuiltins, name, &Builtin::name);
-  return at == kBuiltins.end() ? nullptr : &*at;
-}
-
-std::string DescribeUnsupported(std::string_view name) {
-  std::vector<std::string_view> names;
-  std::string supported;
-  std::string hint;
   for (const Builtin& builtin : kBuiltins) {
-    names.push_back(builtin.name);
-    if (EqualsIgnoreCase(builtin.name, name)) hint = DidYouMean(builtin.name, {{builtin.name}});
-    supported += supported.empty() ? "" : ", ";
-    supported += builtin.name;
+    if (builtin.name.ends_with("::") ? name.starts_with(builtin.name) : name == builtin.name) {
+      return &builtin;
+    }
   }
-  if (hint.empty()) hint = DidYouMean(name, names);
-  return "unsupported function \"" + std::string(name) + "\"" + hint + " (supported are " +
-         supported + ")";
+  return nullptr;
 }
 
 }  // namespace escagent::eval

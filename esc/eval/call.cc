@@ -2,45 +2,59 @@
 
 #include <utility>
 
+#include "esc/eval/validator.h"
+
 namespace escagent::eval {
-namespace {
 
-std::string_view KindName(esc::Value::Kind kind) {
-  using Kind = esc::Value::Kind;
-  switch (kind) {
-    case Kind::kNull:
-      return "null";
-    case Kind::kBool:
-      return "boolean";
-    case Kind::kNumber:
-      return "number";
-    case Kind::kString:
-      return "string";
-    case Kind::kArray:
-      return "array";
-    case Kind::kObject:
-      return "object";
-  }
-  return "value";
-}
-
-}  // namespace
-
-bool Call::Require(const Node& value, esc::Value::Kind kind, const Expression& at) {
-  if (value.unknown || value.kind == kind) return true;
-  scope_.Fail(
-      at, "expected " + std::string(KindName(kind)) + ", got " + std::string(KindName(value.kind)));
-  return false;
+Call::Typed Call::Argument(std::size_t index, const SchemaPtr& schema) {
+  Typed argument;
+  argument.value = scope_.Evaluate(cell_.children[index], {.schema = schema});
+  argument.fits = Validate(*argument.value, *schema, budget(), session().diagnostics());
+  return argument;
 }
 
 NodePtr Call::String(Secret text, bool secret) {
+  if (text.Size() > kMaxValueSize) return Fail("the string is longer than 16 MiB");
   budget().Spend(text.Size());
-  return MakeString(std::move(text), secret, expression_.range);
+  Node node;
+  node.kind = esc::Value::Kind::kString;
+  node.text = std::make_shared<const Secret>(std::move(text));
+  node.secret = secret;
+  node.definition = &cell_;
+  node.schema = cell_.schema;
+  return Seal(std::move(node));
+}
+
+NodePtr Call::Unknown(bool secret) const {
+  Node node;
+  node.unknown = true;
+  node.secret = secret;
+  node.definition = &cell_;
+  node.schema = cell_.schema;
+  return Seal(std::move(node));
+}
+
+NodePtr Call::PassOn(const NodePtr& value, bool final) {
+  Node node;
+  node.kind = value->kind;
+  node.boolean = value->boolean;
+  node.text = value->text;
+  node.elements = value->elements;
+  for (const Node::Member& member : value->members) {
+    if (!member.inherited) node.members.push_back(member);
+  }
+  node.definition = &cell_;
+  node.schema = SchemaOf(*value);
+  node.final = final;
+  node.unknown = value->contains_unknown;
+  node.secret = value->contains_secret;
+  budget().Spend(sizeof(Node) + 64 * (node.members.size() + node.elements.size()));
+  return Seal(std::move(node));
 }
 
 NodePtr Call::Fail(std::string why) {
-  scope_.Fail(expression_, std::move(why));
-  return Unknown(/*secret=*/false);
+  scope_.Fail(expression(), std::move(why));
+  return Unknown();
 }
 
 }  // namespace escagent::eval

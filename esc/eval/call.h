@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/secret.h"
+#include "esc/eval/evaluation.h"
 #include "esc/eval/expression.h"
 #include "esc/eval/node.h"
 #include "esc/eval/scope.h"
@@ -15,41 +16,40 @@ namespace escagent::eval {
 // One call of a built-in function under way: what the function sees of the evaluator.
 class Call {
  public:
-  Call(Scope& scope, const Expression& expression, Cell& argument)
-      : scope_(scope), expression_(expression), argument_(argument) {}
+  Call(Scope& scope, Cell& cell) : scope_(scope), cell_(cell) {}
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
-  // The argument as it was written.
-  const Expression& syntax() const { return *argument_.expression; }
-  // The argument's value.
-  NodePtr Argument() { return scope_.Evaluate(argument_); }
-  // The value of an element of the argument, which the function's check found to be an array.
-  NodePtr Element(std::size_t index) { return scope_.Evaluate(argument_.children[index]); }
-  Decrypter* decrypter() const { return scope_.session().options().decrypter; }
-  const SourceRange& range() const { return expression_.range; }
-  Budget& budget() { return scope_.session().budget(); }
+  const Expression& expression() const { return *cell_.expression; }
+  const Expression::CallSyntax& syntax() const { return *cell_.expression->call; }
+  // An argument as it was written, by its place in the elements.
+  const Expression& Written(std::size_t index) const { return cell_.expression->elements[index]; }
+  Cell& cell() { return cell_; }
+  Scope& scope() { return scope_; }
+  Session& session() { return scope_.session(); }
+  const EvalOptions& options() const { return scope_.session().options(); }
+  Budget& budget() { return scope_.session().evaluation().budget; }
 
-  // Whether the value can be used as a string. Unknown ones can: the result is unknown too.
-  // Otherwise reports what it is instead.
-  bool RequireString(const Node& value, const Expression& at) {
-    return Require(value, esc::Value::Kind::kString, at);
-  }
-  bool RequireArray(const Node& value, const Expression& at) {
-    return Require(value, esc::Value::Kind::kArray, at);
-  }
+  // The value of an argument.
+  NodePtr Argument(std::size_t index) { return scope_.Evaluate(cell_.children[index], {}); }
+  // The same when it fits a schema, which is reported otherwise. What is unknown may fit.
+  struct Typed {
+    NodePtr value;
+    bool fits = false;
+  };
+  Typed Argument(std::size_t index, const SchemaPtr& schema);
 
-  // The results: a string, an unknown value, an unknown value after an error.
+  // The results.
   NodePtr String(Secret text, bool secret);
-  NodePtr Unknown(bool secret) const { return MakeUnknown(secret, expression_.range); }
+  NodePtr Unknown(bool secret = false) const;
+  // A copy of a value that was handed through, made by this call.
+  NodePtr PassOn(const NodePtr& value, bool final);
+  // Reports an error at the call; unknown.
   NodePtr Fail(std::string why);
 
  private:
-  bool Require(const Node& value, esc::Value::Kind kind, const Expression& at);
-
   Scope& scope_;
-  const Expression& expression_;
-  Cell& argument_;
+  Cell& cell_;
 };
 
 }  // namespace escagent::eval

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -20,17 +21,15 @@ void AddWarning(Diagnostics& out, const SyntaxNode& node, std::string summary) {
                 std::move(summary));
 }
 
-// The object behind the name of an import: {merge: bool}.
+// The object behind the name of an import: {merge: bool}. Whatever else it holds is ignored.
 void ParseImportOptions(const SyntaxNode& node, Import& import, Diagnostics& diagnostics) {
   if (node.kind != SyntaxNode::Kind::kObject) {
-    AddError(diagnostics, node.range, node.path, "the options of an import must be an object");
+    AddError(diagnostics, node.range, node.path, "import must be an object");
     return;
   }
   for (const SyntaxNode::Entry& entry : node.entries) {
-    if (entry.key.text != "merge") {
-      AddWarning(diagnostics, entry.key,
-                 "unknown import option \"" + entry.key.text + "\"; there is only \"merge\"");
-    } else if (entry.value.kind != SyntaxNode::Kind::kBool) {
+    if (!EqualsIgnoreCase(entry.key.text, "merge")) continue;
+    if (entry.value.kind != SyntaxNode::Kind::kBool) {
       AddError(diagnostics, entry.value.range, entry.value.path, "merge must be a boolean value");
     } else {
       import.merge = entry.value.boolean;
@@ -75,32 +74,42 @@ std::vector<Import> ParseImports(const SyntaxNode& node, Diagnostics& diagnostic
 
 // The values differ from any other object: calls are not allowed, some names are reserved, and "$"
 // in keys is an ordinary character.
-void ParseValues(const SyntaxNode& node, Expression& values, Diagnostics& diagnostics) {
+void ParseValues(const SyntaxNode& node, Definition& definition, Diagnostics& diagnostics) {
+  Expression& values = definition.values;
   values.range = node.range;
   values.path = node.path;
   values.members.clear();
+  values.repeated.clear();
+  definition.reserved.clear();
   if (node.kind != SyntaxNode::Kind::kObject) {
     AddError(diagnostics, node.range, node.path, "values must be an object");
     return;
   }
-  std::unordered_set<std::string_view> keys;
+  std::unordered_map<std::string, std::size_t> seen;
   for (const SyntaxNode::Entry& entry : node.entries) {
     const std::string& key = entry.key.text;
-    const auto refuse = [&](std::string why) {
-      AddError(diagnostics, entry.key.range, entry.key.path, std::move(why));
-    };
+    if (key.starts_with("fn::")) {
+      AddError(diagnostics, entry.key.range, entry.key.path,
+               "builtin function call \"" + key + "\" not allowed at the top level");
+    }
     Expression value = ParseExpression(entry.value, diagnostics);
-    if (EqualsIgnoreCase(std::string_view(key).substr(0, 4), "fn::")) {
-      refuse("built-in function call \"" + key + "\" not allowed at the top level");
-    } else if (std::ranges::find(kReservedKeys, key) != kReservedKeys.end()) {
-      refuse("\"" + key + "\" is a reserved key");
-    } else if (!keys.insert(key).second) {
-      refuse("duplicate key \"" + key + "\"");
+    if (std::ranges::find(kReservedKeys, key) != kReservedKeys.end()) {
+      definition.reserved.push_back({.key = key, .range = entry.key.range, .path = entry.key.path});
     } else {
-      values.members.push_back({.key = key, .value = std::move(value)});
+      AddMember(values, key, std::move(value), entry.key, seen);
     }
   }
   SortMembers(values);
+}
+
+// In the words of ESC.
+std::string DescribeUnknownField(const std::string& key) {
+  static constexpr std::array<std::string_view, 3> kFields = {"description", "imports", "values"};
+  std::string text = "Field '" + key + "' does not exist on Object 'environment'. ";
+  if (const auto nearest = Nearest(key, kFields)) {
+    return text + "Did you mean '" + std::string(*nearest) + "'?";
+  }
+  return text + "Existing fields are: 'description', 'imports', 'values'";
 }
 
 void ParseTopLevel(const SyntaxNode& root, Definition& definition, Diagnostics& diagnostics) {
@@ -114,16 +123,13 @@ void ParseTopLevel(const SyntaxNode& root, Definition& definition, Diagnostics& 
     if (EqualsIgnoreCase(key, "imports")) {
       definition.imports = ParseImports(entry.value, diagnostics);
     } else if (EqualsIgnoreCase(key, "values")) {
-      ParseValues(entry.value, definition.values, diagnostics);
+      ParseValues(entry.value, definition, diagnostics);
     } else if (EqualsIgnoreCase(key, "description")) {
       if (entry.value.kind != SyntaxNode::Kind::kString) {
         AddError(diagnostics, entry.value.range, entry.value.path, "description must be a string");
       }
     } else {
-      AddWarning(diagnostics, entry.key,
-                 "unknown field \"" + key +
-                     "\" of the environment; known are \"description\", \"imports\" and "
-                     "\"values\"");
+      AddWarning(diagnostics, entry.key, DescribeUnknownField(key));
     }
   }
 }
@@ -139,6 +145,8 @@ Definition ParseDefinition(std::string_view text,
   definition.values.path = "values";
   definition.values.range.environment = environment;
   const auto root = ReadYaml(text, environment, diagnostics);
+  // What is no proper YAML is not evaluated at all.
+  if (HasErrors(diagnostics)) return definition;
   if (!root || root->kind == SyntaxNode::Kind::kNull) return definition;
   if (root->kind != SyntaxNode::Kind::kObject) {
     AddError(diagnostics, root->range, root->path, "environment must be an object");

@@ -23,6 +23,8 @@ struct Definition {
   std::shared_ptr<const std::string> environment;
   std::vector<Import> imports;
   Expression values;  // an object
+  // Values whose names references look up elsewhere; left out of the object.
+  std::vector<Expression::RefusedKey> reserved;
 };
 
 // Parses the text of a definition. Findings are appended; whatever they concern is left out of the

@@ -1,46 +1,51 @@
 #include "esc/eval/environment_json.h"
 
-#include <optional>
+#include <nlohmann/json.hpp>
 
-#include "esc/value_json.h"
+#include "base/json.h"
+#include "esc/eval/evaluation.h"
+#include "esc/eval/wire_writer.h"
 
 namespace escagent::eval {
-namespace {
-
-esc::SourcePosition ToWire(const Position& position) {
-  return {
-      .line = position.line, .column = position.column, .byte = static_cast<int>(position.byte)};
-}
-
-esc::WireOptions ToWire(const EvalResult& result, const EnvironmentJsonOptions& options) {
-  esc::WireOptions wire;
-  wire.omit_null_value = options.omit_null_value;
-  wire.omit_trace = options.omit_trace;
-  wire.range = [&result](const esc::PropertyPath& path) -> std::optional<esc::SourceRange> {
-    const auto range = result.RangeOf(path);
-    if (!range) return std::nullopt;
-    return esc::SourceRange{.environment = std::string(range->EnvironmentName()),
-                            .begin = ToWire(range->begin),
-                            .end = ToWire(range->end)};
-  };
-  return wire;
-}
-
-}  // namespace
 
 void WriteEnvironmentJson(const EvalResult& result, const EnvironmentJsonOptions& options,
                           SecretBuilder& out) {
-  esc::WriteEnvironment(result.properties, ToWire(result, options),
-                        options.diagnostics ? std::span<const esc::Diagnostic>(result.diagnostics)
-                                            : std::span<const esc::Diagnostic>(),
-                        out);
+  const Evaluation& evaluation = *result.evaluation;
+  const EvaluatedEnvironment& root = evaluation.environments.front();
+  WireWriter writer(options, *root.definition.environment, out);
+  out.Append("{\"exprs\":");
+  writer.WriteExpressions(root);
+  out.Append(",\"properties\":");
+  writer.WriteMembers(*evaluation.root);
+  out.Append(",\"schema\":");
+  const NodePtr& base = evaluation.root->base;
+  const SchemaPtr schema = writer.KnownSchemaOf(*evaluation.root);
+  // ESC merges what the imports say a second time.
+  writer.WriteSchema(base ? *MergeSchemas(writer.KnownSchemaOf(*base), schema) : *schema);
+  out.Append(",\"executionContext\":{\"properties\":");
+  writer.WriteMembers(*evaluation.context);
+  out.Append(",\"schema\":");
+  writer.WriteSchema(*writer.KnownSchemaOf(*evaluation.context));
+  out.Append('}');
+  if (options.diagnostics && !result.diagnostics.empty()) {
+    out.Append(",\"diagnostics\":");
+    out.Append(DumpJson(esc::DiagnosticsToJson(result.diagnostics)));
+  }
+  out.Append('}');
+}
+
+void WriteExpressionsJson(const EvalResult& result, const EnvironmentJsonOptions& options,
+                          SecretBuilder& out) {
+  const EvaluatedEnvironment& root = result.evaluation->environments.front();
+  WireWriter(options, *root.definition.environment, out).WriteExpressions(root);
 }
 
 bool WritePropertyJson(const EvalResult& result, const esc::PropertyPath& path,
                        const EnvironmentJsonOptions& options, SecretBuilder& out) {
-  const auto value = path.Lookup(result.properties);
-  if (!value) return false;
-  esc::WriteValueNode(**value, path, ToWire(result, options), out);
+  const NodePtr node = NodeAt(*result.evaluation, path);
+  if (!node) return false;
+  WireWriter(options, *result.evaluation->environments.front().definition.environment, out)
+      .WriteNode(*node);
   return true;
 }
 

@@ -11,17 +11,24 @@ struct EnvironmentJsonOptions {
   bool omit_null_value = false;
   // As servers that evaluate without traces: no "trace" member.
   bool omit_trace = false;
+  // "[secret]" instead of what is secret, in expressions and schemas too. For people: clients of
+  // the API get everything.
+  bool redact_secrets = false;
   // A member "diagnostics", as the answer of check has it, when there are any.
   bool diagnostics = false;
 };
 
 // Writes the outcome of an evaluation as ESC's API does (reference/esc-api.md "JSON shapes"):
-// {"exprs", "properties", "schema", "executionContext"}. Static secrets are in it, in the
-// expressions and schemas too.
+// {"exprs", "properties", "schema", "executionContext"}. Secrets are in it, in the expressions and
+// schemas too.
 //
 // What a value overrides ("base") can repeat the values below it many times; from 64 MiB on it is
 // left out.
 void WriteEnvironmentJson(const EvalResult& result, const EnvironmentJsonOptions& options,
+                          SecretBuilder& out);
+
+// Writes only "exprs".
+void WriteExpressionsJson(const EvalResult& result, const EnvironmentJsonOptions& options,
                           SecretBuilder& out);
 
 // Writes the value at a path of the properties in the same shape. Returns false, and writes

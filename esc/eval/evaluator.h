@@ -25,7 +25,7 @@
 namespace escagent::eval {
 
 class ProviderRegistry;
-struct Node;
+struct Evaluation;
 
 // Finds the definitions of imported environments.
 class EnvironmentLoader {
@@ -111,7 +111,8 @@ struct EvalResult {
   // The expression that made the value at a path of `properties`.
   std::optional<SourceRange> RangeOf(const esc::PropertyPath& path) const;
 
-  std::shared_ptr<const Node> root;
+  // Everything that the values stand on (evaluation.h).
+  std::shared_ptr<const Evaluation> evaluation;
 };
 
 // Evaluates a definition. Thread-safe as long as the loader is. Always ends: nesting, references,

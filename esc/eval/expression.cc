@@ -1,9 +1,7 @@
 #include "esc/eval/expression.h"
 
 #include <algorithm>
-#include <iterator>
 #include <optional>
-#include <unordered_set>
 #include <utility>
 
 #include "base/strings.h"
@@ -14,11 +12,6 @@ namespace {
 
 constexpr std::string_view kCallPrefix = "fn::";
 
-// ESC reserves the prefix in any case.
-bool HasCallPrefix(std::string_view key) {
-  return EqualsIgnoreCase(key.substr(0, kCallPrefix.size()), kCallPrefix);
-}
-
 Expression Start(const SyntaxNode& node, Expression::Kind kind) {
   Expression expression;
   expression.kind = kind;
@@ -28,77 +21,94 @@ Expression Start(const SyntaxNode& node, Expression::Kind kind) {
 }
 
 Expression ParseString(const SyntaxNode& node, Diagnostics& diagnostics) {
-  auto parts = ParseInterpolation(node, diagnostics);
-  if (!parts) return Start(node, Expression::Kind::kInvalid);
+  std::vector<InterpolationPart> parts = ParseInterpolation(node, diagnostics);
   Expression expression = Start(node, Expression::Kind::kString);
-  if (parts->empty()) return expression;
-  if (parts->size() > 1 || !parts->front().reference.empty()) {
-    const bool symbol = parts->size() == 1 && parts->front().text.empty();
+  if (parts.empty()) return expression;
+  if (parts.size() > 1 || !parts.front().reference.empty()) {
+    const bool symbol = parts.size() == 1 && parts.front().text.empty();
     expression.kind = symbol ? Expression::Kind::kSymbol : Expression::Kind::kInterpolation;
-    expression.parts = *std::move(parts);
+    expression.parts = std::move(parts);
   } else {
-    expression.text = std::move(parts->front().text);
+    expression.text = std::move(parts.front().text);
   }
   return expression;
 }
 
-Expression ParseCall(const SyntaxNode& node, Diagnostics& diagnostics) {
+Expression ParseCall(const SyntaxNode& node, const Builtin& builtin, Diagnostics& diagnostics) {
+  const SyntaxNode::Entry& entry = node.entries.front();
+  Expression call = Start(node, Expression::Kind::kCall);
+  call.call = std::make_unique<Expression::CallSyntax>();
+  call.call->builtin = &builtin;
+  call.call->name = entry.key.text;
+  call.call->name_range = entry.key.range;
+  Expression argument = ParseExpression(entry.value, diagnostics);
+  call.call->argument_range = argument.range;
+  builtin.parse(call, std::move(argument), diagnostics);
+  return call;
+}
+
+// The function that an object calls, or null when it is an object and no more.
+const Builtin* CallOf(const SyntaxNode& node, Diagnostics& diagnostics) {
+  if (node.entries.size() != 1) {
+    for (const SyntaxNode::Entry& entry : node.entries) {
+      if (!entry.key.text.starts_with(kCallPrefix)) continue;
+      AddError(diagnostics, node.range, node.path,
+               "illegal call to builtin function: \"" + entry.key.text +
+                   "\" must be the only key within its containing object");
+    }
+    return nullptr;
+  }
   const SyntaxNode& key = node.entries.front().key;
   const Builtin* builtin = FindBuiltin(key.text);
-  if (builtin == nullptr) {
-    AddError(diagnostics, key.range, key.path, DescribeUnsupported(key.text));
-    return Start(node, Expression::Kind::kInvalid);
+  if (builtin == nullptr &&
+      EqualsIgnoreCase(std::string_view(key.text).substr(0, kCallPrefix.size()), kCallPrefix)) {
+    AddError(diagnostics, key.range, node.path, "'fn::' is a reserved prefix");
   }
-  Expression call = Start(node, Expression::Kind::kCall);
-  call.builtin = builtin;
-  call.elements.push_back(ParseExpression(node.entries.front().value, diagnostics));
-  const Expression& argument = call.elements.front();
-  if (argument.kind == Expression::Kind::kInvalid) return Start(node, Expression::Kind::kInvalid);
-  if (const auto fault = builtin->check(argument)) {
-    AddError(diagnostics, argument.range, argument.path, *fault);
-    return Start(node, Expression::Kind::kInvalid);
-  }
-  return call;
+  return builtin;
 }
 
 // The key of an entry with its "$$" replaced; nothing when it holds a reference.
 std::optional<std::string> ParseKey(const SyntaxNode& key, Diagnostics& diagnostics) {
   Expression expression = ParseString(key, diagnostics);
   if (expression.kind == Expression::Kind::kString) return std::move(expression.text);
-  if (expression.kind != Expression::Kind::kInvalid) {
-    AddError(diagnostics, key.range, key.path, "object keys must be strings without references");
-  }
+  AddError(diagnostics, key.range, key.path, "object keys must be strings");
   return std::nullopt;
 }
 
 Expression ParseObject(const SyntaxNode& node, Diagnostics& diagnostics) {
-  if (node.entries.size() == 1 && HasCallPrefix(node.entries.front().key.text)) {
-    return ParseCall(node, diagnostics);
+  if (const Builtin* builtin = CallOf(node, diagnostics)) {
+    return ParseCall(node, *builtin, diagnostics);
   }
   Expression object = Start(node, Expression::Kind::kObject);
-  std::unordered_set<std::string> keys;
+  std::unordered_map<std::string, std::size_t> seen;
   for (const SyntaxNode::Entry& entry : node.entries) {
-    if (HasCallPrefix(entry.key.text)) {
-      AddError(diagnostics, entry.key.range, entry.key.path,
-               "illegal call to built-in function: \"" + entry.key.text +
-                   "\" must be the only key of its object");
-      object.kind = Expression::Kind::kInvalid;
-      continue;
-    }
     auto key = ParseKey(entry.key, diagnostics);
     Expression value = ParseExpression(entry.value, diagnostics);
-    if (!key) continue;
-    if (!keys.insert(*key).second) {
-      AddError(diagnostics, entry.key.range, entry.key.path, "duplicate key \"" + *key + "\"");
-    } else {
-      object.members.push_back({.key = *std::move(key), .value = std::move(value)});
-    }
+    if (key) AddMember(object, *std::move(key), std::move(value), entry.key, seen);
   }
   SortMembers(object);
   return object;
 }
 
 }  // namespace
+
+Expression::Expression() = default;
+Expression::Expression(Expression&&) noexcept = default;
+Expression& Expression::operator=(Expression&&) noexcept = default;
+Expression::~Expression() = default;
+
+void AddMember(Expression& object, std::string key, Expression value, const SyntaxNode& key_node,
+               std::unordered_map<std::string, std::size_t>& seen) {
+  const auto [at, added] = seen.emplace(key, object.members.size());
+  if (added) {
+    object.members.push_back(
+        {.key = std::move(key), .value = std::move(value), .key_range = key_node.range});
+    return;
+  }
+  object.members[at->second].key_range = key_node.range;
+  object.repeated.push_back(
+      {.key = std::move(key), .range = key_node.range, .path = key_node.path});
+}
 
 std::string_view Expression::PropertyPath() const {
   std::string_view property = path;

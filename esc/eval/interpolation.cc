@@ -1,163 +1,170 @@
 #include "esc/eval/interpolation.h"
 
-#include <algorithm>
 #include <charconv>
 #include <string_view>
 #include <utility>
+
+#include "esc/eval/text_width.h"
 
 namespace escagent::eval {
 namespace {
 
 bool IsSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool EndsName(char c) { return c == '.' || c == '[' || c == '}' || IsSpace(c); }
-bool IsContinuation(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
 
-// Reads one reference of a string node; positioned after its "${".
-class ReferenceParser {
+// Splits one string.
+class InterpolationParser {
  public:
-  ReferenceParser(const SyntaxNode& node, std::size_t offset, Diagnostics& diagnostics)
-      : node_(node), text_(node.text), offset_(offset), diagnostics_(diagnostics) {}
+  InterpolationParser(const SyntaxNode& node, Diagnostics& diagnostics)
+      : node_(node), text_(node.text), diagnostics_(diagnostics) {}
 
-  // The offset after the closing brace.
-  std::size_t offset() const { return offset_; }
-
-  // Nothing when malformed.
-  std::optional<std::vector<Accessor>> Parse() {
-    const std::size_t start = offset_;
-    std::vector<Accessor> accessors;
-    while (true) {
-      if (AtEnd() || IsSpace(Peek())) {
-        return Fail(offset_, "missing closing brace '}' in interpolation");
+  std::vector<InterpolationPart> Parse() {
+    std::vector<InterpolationPart> parts;
+    std::string literal;
+    while (!AtEnd()) {
+      const std::string_view rest = text_.substr(offset_);
+      if (rest.starts_with("$$")) {
+        literal += '$';
+        offset_ += 2;
+      } else if (rest.starts_with("${")) {
+        offset_ += 2;
+        std::vector<Accessor> reference = ParseReference();
+        parts.push_back(
+            {.text = std::exchange(literal, std::string()), .reference = std::move(reference)});
+      } else {
+        literal += text_[offset_++];
       }
-      if (Peek() == '}') {
-        ++offset_;
-        break;
-      }
-      auto accessor = Peek() == '[' ? ParseSubscript(accessors.empty()) : ParseName();
-      if (!accessor) return std::nullopt;
-      accessors.push_back(*std::move(accessor));
     }
-    if (accessors.empty()) return Fail(start, "property access expressions cannot be empty");
-    return accessors;
+    if (!literal.empty()) parts.push_back({.text = std::move(literal), .reference = {}});
+    return parts;
   }
 
  private:
   bool AtEnd() const { return offset_ >= text_.size(); }
   char Peek() const { return text_[offset_]; }
 
-  std::nullopt_t Fail(std::size_t from, std::string why) {
-    AddError(diagnostics_, RangeFrom(from), node_.path, std::move(why));
-    return std::nullopt;
+  void Fail(std::size_t from, std::string why) {
+    AddError(diagnostics_, node_.verbatim ? RangeFrom(from) : node_.range, node_.path,
+             std::move(why));
   }
 
-  // From an offset to the current one, where the text is in the source as it is; else the node.
+  // From an offset to the current one.
   SourceRange RangeFrom(std::size_t from) const {
-    if (!node_.verbatim) return node_.range;
-    SourceRange range = node_.range;
-    range.begin = Advance(node_.range.begin, from);
-    range.end = Advance(node_.range.begin, offset_);
-    return range;
+    if (!node_.verbatim) return {};
+    return {.environment = node_.range.environment,
+            .begin = PositionOf(from),
+            .end = PositionOf(offset_)};
   }
 
-  Position Advance(Position position, std::size_t bytes) const {
-    const std::string_view skipped = text_.substr(0, bytes);
-    const auto columns = skipped.size() - static_cast<std::size_t>(std::count_if(
-                                              skipped.begin(), skipped.end(), IsContinuation));
-    position.column += static_cast<int>(columns);
-    position.byte += bytes;
+  // Counts on from the beginning of the accessor, for a string may hold any number of them.
+  Position PositionOf(std::size_t offset) const {
+    Position position = node_.range.begin;
+    position.byte += offset;
+    position.column +=
+        width_before_ + TextWidth(text_.substr(accessor_start_, offset - accessor_start_));
     return position;
   }
 
+  void StartAccessor() {
+    width_before_ += TextWidth(text_.substr(accessor_start_, offset_ - accessor_start_));
+    accessor_start_ = offset_;
+  }
+
+  // Positioned behind the "${".
+  std::vector<Accessor> ParseReference() {
+    std::vector<Accessor> accessors;
+    while (true) {
+      StartAccessor();
+      if (AtEnd() || IsSpace(Peek())) {
+        Fail(offset_, "missing closing brace '}' in interpolation");
+        if (accessors.empty()) accessors.push_back({.key = "", .range = RangeFrom(offset_)});
+        return accessors;
+      }
+      if (Peek() == '}') {
+        const std::size_t start = offset_++;
+        if (accessors.empty()) accessors.push_back({.key = "", .range = RangeFrom(start)});
+        return accessors;
+      }
+      accessors.push_back(Peek() == '[' ? ParseSubscript(accessors.empty()) : ParseName());
+    }
+  }
+
   // "name" or ".name".
-  std::optional<Accessor> ParseName() {
+  Accessor ParseName() {
     const std::size_t start = offset_;
     if (Peek() == '.') ++offset_;
     std::string name;
     while (!AtEnd() && !EndsName(Peek())) name += text_[offset_++];
-    if (name.empty()) return Fail(start, "property name must not be empty");
-    return Accessor{.key = std::move(name), .range = RangeFrom(start)};
+    if (name.empty()) Fail(start, "property name must not be empty");
+    return {.key = std::move(name), .range = RangeFrom(start)};
   }
 
-  std::optional<Accessor> ParseSubscript(bool first) {
+  Accessor ParseSubscript(bool first) {
     const std::size_t start = offset_++;
     Accessor accessor;
-    if (!AtEnd() && Peek() == '"') {
-      auto name = ParseQuoted();
-      if (!name) return std::nullopt;
-      accessor.key = *std::move(name);
+    if (AtEnd()) {
+      accessor.key = "";
+    } else if (Peek() == '"') {
+      accessor.key = ParseQuoted(start);
     } else {
-      const auto index = ParseIndex();
-      if (!index) return std::nullopt;
-      if (first) {
-        return Fail(start,
-                    "the first accessor must be a property name or key subscript, not a numeric "
-                    "subscript");
-      }
-      accessor.key = *index;
+      accessor.key = ParseIndex(start, first);
     }
-    if (AtEnd() || Peek() != ']') return Fail(start, "subscript is missing closing bracket ']'");
-    ++offset_;
+    if (AtEnd() || Peek() != ']') {
+      Fail(start, "subscript is missing closing bracket ']'");
+    } else {
+      ++offset_;
+    }
     accessor.range = RangeFrom(start);
     return accessor;
   }
 
-  std::optional<std::string> ParseQuoted() {
-    const std::size_t start = offset_++;
+  std::string ParseQuoted(std::size_t start) {
+    ++offset_;
     std::string name;
     while (!AtEnd()) {
       char c = text_[offset_++];
       if (c == '"') {
-        if (name.empty()) return Fail(start, "key subscript must not be empty");
+        if (name.empty()) Fail(start + 1, "key subscript must not be empty");
         return name;
       }
       if (c == '\\' && !AtEnd() && Peek() == '"') c = text_[offset_++];
       name += c;
     }
-    return Fail(start, "key subscript is missing closing quote '\"'");
+    Fail(start + 1, "key subscript is missing closing quote '\"'");
+    return name;
   }
 
-  std::optional<std::int64_t> ParseIndex() {
-    const std::size_t start = offset_;
+  // What is no number stands for a name.
+  std::variant<std::string, std::int64_t> ParseIndex(std::size_t start, bool first) {
+    const std::size_t begin = offset_;
     while (!AtEnd() && Peek() != ']' && !EndsName(Peek())) ++offset_;
-    const std::string_view digits = text_.substr(start, offset_ - start);
+    const std::string_view digits = text_.substr(begin, offset_ - begin);
     std::int64_t index = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
     if (error != std::errc() || end != digits.data() + digits.size()) {
-      return Fail(start, "numeric subscript must be a positive base-10 integer");
+      Fail(start + 1, "numeric subscript must be a positive base-10 integer");
+      return std::string(digits);
+    }
+    if (first) {
+      Fail(start,
+           "the first accessor must be a property name or key subscript, not a numeric subscript");
     }
     return index;
   }
 
   const SyntaxNode& node_;
   std::string_view text_;
-  std::size_t offset_;
+  std::size_t offset_ = 0;
+  std::size_t accessor_start_ = 0;
+  int width_before_ = 0;
   Diagnostics& diagnostics_;
 };
 
 }  // namespace
 
-std::optional<std::vector<InterpolationPart>> ParseInterpolation(const SyntaxNode& node,
-                                                                 Diagnostics& diagnostics) {
-  const std::string_view text = node.text;
-  std::vector<InterpolationPart> parts;
-  std::string literal;
-  for (std::size_t offset = 0; offset < text.size();) {
-    if (text.substr(offset).starts_with("$$")) {
-      literal += '$';
-      offset += 2;
-    } else if (text.substr(offset).starts_with("${")) {
-      ReferenceParser parser(node, offset + 2, diagnostics);
-      auto reference = parser.Parse();
-      if (!reference) return std::nullopt;
-      parts.push_back(
-          {.text = std::exchange(literal, std::string()), .reference = *std::move(reference)});
-      offset = parser.offset();
-    } else {
-      literal += text[offset++];
-    }
-  }
-  if (!literal.empty()) parts.push_back({.text = std::move(literal), .reference = {}});
-  return parts;
+std::vector<InterpolationPart> ParseInterpolation(const SyntaxNode& node,
+                                                  Diagnostics& diagnostics) {
+  return InterpolationParser(node, diagnostics).Parse();
 }
 
 }  // namespace escagent::eval

@@ -1,6 +1,7 @@
 #include "esc/eval/json_reader.h"
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,7 +19,7 @@ using Kind = esc::Value::Kind;
 // Builds nodes from nlohmann's SAX events, which never throw.
 class NodeBuilder final : public nlohmann::json_sax<json> {
  public:
-  NodeBuilder(bool secret, const SourceRange& definition, Budget& budget)
+  NodeBuilder(bool secret, const Cell* definition, Budget& budget)
       : secret_(secret), definition_(definition), budget_(budget) {}
 
   NodePtr TakeRoot() { return std::move(root_); }
@@ -54,13 +55,14 @@ class NodeBuilder final : public nlohmann::json_sax<json> {
   bool parse_error(std::size_t position, const std::string&,
                    const nlohmann::detail::exception&) override {
     // The message quotes the text near the fault, which may be a value.
-    return Refuse("the string is not JSON: fault at byte " + std::to_string(position));
+    return Refuse("not JSON, fault at byte " + std::to_string(position));
   }
 
  private:
   struct Frame {
     Node node;
     std::string key;
+    std::map<std::string, NodePtr> members;
   };
 
   Node Start(Kind kind) const {
@@ -86,12 +88,15 @@ class NodeBuilder final : public nlohmann::json_sax<json> {
     if (open_.size() >= kMaxJsonDepth) {
       return Refuse("the JSON is nested more than " + std::to_string(kMaxJsonDepth) + " deep");
     }
-    open_.push_back({.node = Start(kind), .key = ""});
+    open_.push_back({.node = Start(kind), .key = "", .members = {}});
     return true;
   }
 
   bool Close() {
     Node node = std::move(open_.back().node);
+    for (auto& [key, member] : open_.back().members) {
+      node.members.push_back({.key = key, .node = std::move(member)});
+    }
     open_.pop_back();
     return Add(std::move(node));
   }
@@ -105,13 +110,13 @@ class NodeBuilder final : public nlohmann::json_sax<json> {
     } else if (Frame& top = open_.back(); top.node.kind == Kind::kArray) {
       top.node.elements.push_back(std::move(sealed));
     } else {
-      top.node.members[std::move(top.key)].node = std::move(sealed);
+      top.members[std::move(top.key)] = std::move(sealed);
     }
     return true;
   }
 
   bool secret_;
-  const SourceRange& definition_;
+  const Cell* definition_;
   Budget& budget_;
   std::vector<Frame> open_;
   NodePtr root_;
@@ -120,7 +125,7 @@ class NodeBuilder final : public nlohmann::json_sax<json> {
 
 }  // namespace
 
-Result<NodePtr> ReadJsonValue(std::string_view text, bool secret, const SourceRange& definition,
+Result<NodePtr> ReadJsonValue(std::string_view text, bool secret, const Cell* definition,
                               Budget& budget) {
   NodeBuilder builder(secret, definition, budget);
   if (!json::sax_parse(text.begin(), text.end(), &builder, json::input_format_t::json,

@@ -1,5 +1,6 @@
 #include "esc/eval/scope.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "esc/eval/builtin.h"
@@ -10,306 +11,330 @@ namespace {
 
 using Kind = esc::Value::Kind;
 
-NodePtr MakeObject(std::vector<std::pair<std::string, NodePtr>> members,
-                   const SourceRange& definition) {
-  Node object;
-  object.kind = Kind::kObject;
-  object.definition = definition;
-  for (auto& [key, node] : members) object.members[std::move(key)].node = std::move(node);
-  return Seal(std::move(object));
-}
+// How many values may lie below each other.
+constexpr std::size_t kMaxOverrides = 2000;
 
-NodePtr MakeLiteral(const Expression& expression, Kind kind) {
-  Node node;
-  node.kind = kind;
-  node.boolean = expression.boolean;
-  node.definition = expression.range;
-  if (kind == Kind::kNumber || kind == Kind::kString) {
-    node.text = std::make_shared<const Secret>(std::string_view(expression.text));
+// The alternative of a schema that says most of its parts, and whether all of it is only for
+// rotation.
+Accept Union(std::vector<Accept> alternatives) {
+  std::erase_if(alternatives, [](const Accept& a) { return !a.schema || a.schema->never; });
+  if (alternatives.empty()) return {.schema = NeverSchema()};
+  if (alternatives.size() == 1) return alternatives.front();
+  Accept all{.schema = nullptr, .rotate_only = true};
+  std::vector<SchemaPtr> schemas;
+  for (Accept& alternative : alternatives) {
+    all.rotate_only &= alternative.rotate_only;
+    schemas.push_back(std::move(alternative.schema));
   }
-  return Seal(std::move(node));
+  all.schema = OneOfSchema(std::move(schemas));
+  return all;
 }
 
 }  // namespace
 
+Accept Accept::Item(std::size_t index) const {
+  if (!schema || schema->always || schema->never) return {};
+  return {.schema = ItemOf(*schema, index), .rotate_only = rotate_only};
+}
+
+Accept Accept::Property(const std::string& name) const {
+  if (!schema || schema->always || schema->never) return {};
+  std::vector<Accept> alternatives;
+  for (const auto* list : {&schema->any_of, &schema->one_of}) {
+    for (const SchemaPtr& part : *list) {
+      alternatives.push_back(Accept{.schema = part, .rotate_only = rotate_only}.Property(name));
+    }
+  }
+  if (schema->type == "object") {
+    const auto at = schema->properties.find(name);
+    const bool known = at != schema->properties.end();
+    const bool listed =
+        known && std::ranges::find(schema->rotate_only, name) != schema->rotate_only.end();
+    alternatives.push_back({.schema = known ? at->second : schema->additional_properties,
+                            .rotate_only = rotate_only || listed});
+  }
+  return Union(std::move(alternatives));
+}
+
 NodePtr Scope::Evaluate() {
   MakeContext();
   EvaluateImports();
-  root_ = Declare(definition_.values, base_);
-  return Evaluate(root_);
+  const Definition& definition = environment_.definition;
+  for (const Expression::RefusedKey& reserved : definition.reserved) {
+    AddError(session_.diagnostics(), reserved.range, reserved.path,
+             "\"" + reserved.key + "\" is a reserved key");
+  }
+  ReportRepeatedKeys(definition.values);
+  Expression& root = environment_.root_expression;
+  root.kind = Expression::Kind::kObject;
+  Cell& cell = environment_.root;
+  cell.expression = &root;
+  cell.base = base_;
+  cell.children.resize(definition.values.members.size());
+  for (std::size_t i = 0; i < cell.children.size(); ++i) {
+    const Expression::Member& member = definition.values.members[i];
+    Declare(member.value, MemberOf(base_, member.key, member.key_range, session_.evaluation()),
+            cell.children[i]);
+  }
+  return Evaluate(cell, {});
 }
 
 void Scope::MakeContext() {
-  const EvalOptions& options = session_.options();
-  const SourceRange range{.environment = definition_.environment, .begin = {}, .end = {}};
-  const auto text = [&](const std::string& value) {
-    return MakeString(Secret(std::string_view(value)), /*secret=*/false, range);
+  Evaluation& evaluation = session_.evaluation();
+  const Cell* cell = evaluation.AddCell({}, "");
+  const auto object_of_name = [&](std::string_view name) {
+    std::vector<Node::Member> members;
+    members.push_back({.key = "name",
+                       .node = FromValue(esc::Value::String(Secret(name)),
+                                         /*secret=*/false, cell)});
+    return MakeObject(std::move(members), cell);
   };
-  const auto object = [&](std::vector<std::pair<std::string, NodePtr>> members) {
-    return MakeObject(std::move(members), range);
-  };
-  const Identity& identity = options.identity;
-  context_ = object(
-      {{"pulumi", object({{"user", object({{"id", text(identity.user_id)},
-                                           {"login", text(identity.user_login)}})},
-                          {"organization", object({{"login", text(identity.organization)}})}})},
-       {"currentEnvironment", object({{"name", text(*definition_.environment)}})},
-       {"rootEnvironment", object({{"name", text(session_.root_name())}})}});
+  const NodePtr given = FromValue(session_.context(), /*secret=*/false, cell);
+  std::vector<Node::Member> members;
+  for (const Node::Member& member : given->members) {
+    if (member.key != "currentEnvironment" && member.key != "rootEnvironment") {
+      members.push_back(member);
+    }
+  }
+  members.push_back({.key = "currentEnvironment", .node = object_of_name(environment_name())});
+  members.push_back({.key = "rootEnvironment", .node = object_of_name(session_.root_name())});
+  context_ = MakeObject(std::move(members), cell);
 }
 
 void Scope::EvaluateImports() {
-  std::vector<std::pair<std::string, NodePtr>> imports;
-  for (const Import& import : definition_.imports) {
+  std::vector<Node::Member> imports;
+  for (const Import& import : environment_.definition.imports) {
     NodePtr value = session_.Import(import.name, import.range, import.path);
     if (!value) continue;
-    if (import.merge) base_ = Merge(value, base_, session_.budget());
-    imports.emplace_back(import.name, std::move(value));
+    if (import.merge && base_ && value->overrides + base_->overrides >= kMaxOverrides) {
+      AddError(session_.diagnostics(), import.range, import.path,
+               "more than " + std::to_string(kMaxOverrides) +
+                   " values override each other here; import less");
+    } else if (import.merge) {
+      base_ = Merge(value, base_, session_.evaluation());
+    }
+    std::erase_if(imports, [&](const Node::Member& other) { return other.key == import.name; });
+    imports.push_back({.key = import.name, .node = std::move(value)});
   }
-  imports_ = MakeObject(std::move(imports), definition_.values.range);
+  imports_ = MakeObject(std::move(imports), session_.evaluation().AddCell({}, ""));
 }
 
-Cell Scope::Declare(const Expression& expression, const NodePtr& base) {
-  Cell cell;
+void Scope::ReportRepeatedKeys(const Expression& object) {
+  for (const Expression::RefusedKey& repeated : object.repeated) {
+    AddError(session_.diagnostics(), repeated.range, repeated.path,
+             "duplicate key \"" + repeated.key + "\"");
+  }
+}
+
+void Scope::Declare(const Expression& expression, NodePtr base, Cell& cell) {
   cell.expression = &expression;
-  cell.base = base;
-  cell.children.reserve(expression.elements.size() + expression.members.size());
-  for (const Expression& element : expression.elements) {
-    cell.children.push_back(Declare(element, nullptr));
+  cell.children.resize(expression.elements.size() + expression.members.size());
+  if (expression.kind == Expression::Kind::kCall) {
+    cell.schema = expression.call->builtin->result();
   }
-  for (const Expression::Member& member : expression.members) {
-    cell.children.push_back(Declare(member.value, MemberOf(base, member.key)));
+  ReportRepeatedKeys(expression);
+  for (std::size_t i = 0; i < expression.elements.size(); ++i) {
+    Declare(expression.elements[i], nullptr, cell.children[i]);
   }
-  return cell;
+  for (std::size_t i = 0; i < expression.members.size(); ++i) {
+    const Expression::Member& member = expression.members[i];
+    Declare(member.value, MemberOf(base, member.key, member.key_range, session_.evaluation()),
+            cell.children[expression.elements.size() + i]);
+  }
+  for (const InterpolationPart& part : expression.parts) {
+    cell.targets.resize(cell.targets.size() + part.reference.size());
+  }
+  cell.base = std::move(base);
 }
 
 void Scope::Fail(const Expression& at, std::string why) {
   AddError(session_.diagnostics(), at.range, at.path, std::move(why));
 }
 
-NodePtr Scope::Evaluate(Cell& cell) {
+bool Scope::rotating() const { return is_root_ && session_.options().mode == EvalMode::kRotate; }
+
+bool Scope::ShouldRotate(std::string_view path) const {
+  return rotating() && session_.IsRotated(path);
+}
+
+// What only rotation looks at is not evaluated when the root is opened, nor in an import: who
+// imports something that rotates need not be allowed to open what it is rotated with. Whoever
+// checks a definition must be allowed to, lest editing it gives what opening does not.
+bool Scope::IsSkipped(const Accept& accept) const {
+  return accept.rotate_only && (session_.options().mode == EvalMode::kOpen || !is_root_);
+}
+
+NodePtr Scope::Evaluate(Cell& cell, const Accept& accept) {
   const Expression& expression = *cell.expression;
   if (cell.state == Cell::State::kDone) return cell.value;
   if (cell.state == Cell::State::kEvaluating) {
     Fail(expression, "cyclic reference to " + std::string(expression.PropertyPath()));
-    return MakeUnknown(/*secret=*/false, expression.range);
+    return MakeUnknown(&cell, AlwaysSchema());
+  }
+  if (IsSkipped(accept)) {
+    Node skipped;
+    skipped.unknown = true;
+    skipped.rotate_only = true;
+    skipped.definition = session_.evaluation().AddCell({}, "");
+    skipped.schema = AlwaysSchema();
+    cell.value = Seal(std::move(skipped));
+    cell.state = Cell::State::kDone;
+    return cell.value;
   }
   if (session_.depth() >= kMaxReferenceDepth) {
     Fail(expression,
          "references lead more than " + std::to_string(kMaxReferenceDepth) + " values deep");
-    cell.value = MakeUnknown(/*secret=*/false, expression.range);
+    cell.value = MakeUnknown(&cell, AlwaysSchema());
+  } else if (cell.base && cell.base->final) {
+    AddDiagnostic(session_.diagnostics(), esc::Diagnostic::Severity::kWarning, expression.range,
+                  expression.path, "cannot override final value");
+    cell.value = cell.base;
   } else {
     cell.state = Cell::State::kEvaluating;
     ++session_.depth();
-    cell.value = Bound(EvaluateExpression(cell), expression);
+    cell.value = Bound(EvaluateExpression(cell, accept), cell);
     --session_.depth();
   }
   cell.state = Cell::State::kDone;
+  cell.resolved = true;
   return cell.value;
 }
 
-NodePtr Scope::Bound(NodePtr value, const Expression& expression) {
-  const char* why = nullptr;
-  if (session_.budget().IsSpent()) {
+NodePtr Scope::Bound(NodePtr value, const Cell& cell) {
+  std::string why;
+  if (session_.evaluation().budget.IsSpent()) {
     why = "the environment is too large to evaluate";
   } else if (value->weight > kMaxValueSize) {
     why = "the value is larger than 16 MiB";
   } else if (value->depth > kMaxNesting) {
-    why = "the value is nested more than 200 deep";
+    why = "the value is nested more than " + std::to_string(kMaxNesting) + " deep";
+  } else if (value->overrides > kMaxOverrides) {
+    why = "more than " + std::to_string(kMaxOverrides) + " values override each other here";
+  } else {
+    return value;
   }
-  if (why == nullptr) return value;
-  Fail(expression, why);
-  return MakeUnknown(value->contains_secret, expression.range);
+  Fail(*cell.expression, std::move(why));
+  Node unknown;
+  unknown.unknown = true;
+  unknown.secret = value->contains_secret;
+  unknown.definition = &cell;
+  unknown.schema = AlwaysSchema();
+  return Seal(std::move(unknown));
 }
 
-NodePtr Scope::EvaluateExpression(Cell& cell) {
+NodePtr Scope::EvaluateExpression(Cell& cell, const Accept& accept) {
   const Expression& expression = *cell.expression;
   NodePtr value;
   switch (expression.kind) {
     case Expression::Kind::kNull:
-      value = MakeNull(expression.range);
+      value = EvaluateLiteral(cell, Kind::kNull);
       break;
     case Expression::Kind::kBool:
-      value = MakeLiteral(expression, Kind::kBool);
+      value = EvaluateLiteral(cell, Kind::kBool);
       break;
     case Expression::Kind::kNumber:
-      value = MakeLiteral(expression, Kind::kNumber);
+      value = EvaluateLiteral(cell, Kind::kNumber);
       break;
     case Expression::Kind::kString:
-      value = MakeLiteral(expression, Kind::kString);
+      value = EvaluateLiteral(cell, Kind::kString);
       break;
     case Expression::Kind::kInterpolation:
-      value = EvaluateInterpolation(expression);
+      value = EvaluateInterpolation(cell);
       break;
     case Expression::Kind::kSymbol:
-      value = WithDefinition(Access(expression, expression.parts.front().reference),
-                             expression.range, session_.budget());
+      value = WithDefinition(Access(cell, expression.parts.front().reference, cell.targets, accept),
+                             &cell, session_.evaluation());
       break;
     case Expression::Kind::kArray:
-      value = EvaluateArray(cell);
+      value = EvaluateArray(cell, accept);
       break;
     case Expression::Kind::kObject:
-      return EvaluateObject(cell);
+      return EvaluateObject(cell, accept);
     case Expression::Kind::kCall: {
-      Call call(*this, expression, cell.children.front());
-      value = expression.builtin->call(call);
+      Call call(*this, cell);
+      value = expression.call->builtin->call(call);
       break;
     }
-    case Expression::Kind::kInvalid:
-      value = MakeUnknown(/*secret=*/false, expression.range);
+    case Expression::Kind::kMissing:
+      value = MakeUnknown(&cell, AlwaysSchema());
       break;
   }
-  return Merge(value, cell.base, session_.budget());
+  if (accept.rotate_only && value->unknown) {
+    Node marked = *value;
+    marked.rotate_only = true;
+    value = Seal(std::move(marked));
+  }
+  return Merge(value, cell.base, session_.evaluation());
 }
 
-NodePtr Scope::EvaluateArray(Cell& cell) {
+NodePtr Scope::EvaluateLiteral(Cell& cell, Kind kind) {
+  const Expression& expression = *cell.expression;
+  Node node;
+  node.kind = kind;
+  node.boolean = expression.boolean;
+  node.definition = &cell;
+  if (kind == Kind::kNumber || kind == Kind::kString) {
+    node.text = std::make_shared<const Secret>(std::string_view(expression.text));
+  }
+  return Seal(std::move(node));
+}
+
+NodePtr Scope::EvaluateArray(Cell& cell, const Accept& accept) {
   Node array;
   array.kind = Kind::kArray;
-  array.definition = cell.expression->range;
+  array.definition = &cell;
   array.elements.reserve(cell.children.size());
-  for (Cell& element : cell.children) array.elements.push_back(Evaluate(element));
+  for (std::size_t i = 0; i < cell.children.size(); ++i) {
+    array.elements.push_back(Evaluate(cell.children[i], accept.Item(i)));
+  }
   return Seal(std::move(array));
 }
 
-NodePtr Scope::EvaluateObject(Cell& cell) {
+NodePtr Scope::EvaluateObject(Cell& cell, const Accept& accept) {
   Node object;
   object.kind = Kind::kObject;
-  object.definition = cell.expression->range;
+  object.definition = &cell;
+  // The root is made of the members of another expression.
+  const Expression& expression =
+      &cell == &environment_.root ? environment_.definition.values : *cell.expression;
+  object.members.reserve(cell.children.size());
   for (std::size_t i = 0; i < cell.children.size(); ++i) {
-    object.members[cell.expression->members[i].key].node = Evaluate(cell.children[i]);
+    const std::string& key = expression.members[i].key;
+    object.members.push_back(
+        {.key = key, .node = Evaluate(cell.children[i], accept.Property(key))});
   }
-  // The members merged with theirs already: see Declare.
-  Inherit(object, cell.base);
+  // The members were merged with those of the base already: see Declare.
+  object.base = cell.base;
   return Seal(std::move(object));
 }
 
-NodePtr Scope::EvaluateInterpolation(const Expression& expression) {
+NodePtr Scope::EvaluateInterpolation(Cell& cell) {
+  const Expression& expression = *cell.expression;
   SecretBuilder text;
-  bool secret = false;
-  bool unknown = false;
+  Node node;
+  node.kind = Kind::kString;
+  node.definition = &cell;
+  node.schema = TypeSchema("string");
+  Targets targets(cell.targets);
   for (const InterpolationPart& part : expression.parts) {
     text.Append(part.text);
     if (part.reference.empty()) continue;
-    const NodePtr value = Access(expression, part.reference);
-    secret |= value->contains_secret;
-    unknown |= value->contains_unknown;
-    if (unknown) continue;
+    const NodePtr value = Access(cell, part.reference, targets.first(part.reference.size()), {});
+    targets = targets.subspan(part.reference.size());
     const auto piece = ToText(*value, kMaxValueSize);
-    if (!piece || text.Size() + piece->Size() > kMaxValueSize) {
+    if (!piece || text.Size() + piece->text.Size() > kMaxValueSize) {
       Fail(expression, "the string is longer than 16 MiB");
-      unknown = true;
+      node.unknown = true;
       continue;
     }
-    text.Append(*piece);
+    node.secret |= piece->secret;
+    node.unknown |= piece->unknown;
+    if (!piece->unknown) text.Append(piece->text);
   }
-  if (unknown) return MakeUnknown(secret, expression.range);
-  session_.budget().Spend(text.Size());
-  return MakeString(text.Finish(), secret, expression.range);
-}
-
-NodePtr Scope::Access(const Expression& at, Path path) {
-  if (const std::string* name = path.front().Name(); name != nullptr) {
-    if (*name == "imports") return AccessNode(at, imports_, path.subspan(1));
-    if (*name == "context") return AccessNode(at, context_, path.subspan(1));
-    if (*name == "environments") return AccessEnvironment(at, path);
-  }
-  // Objects and arrays on the way are walked, not evaluated, so that their other members may refer
-  // to what lies further down.
-  Cell* cell = &root_;
-  for (; !path.empty(); path = path.subspan(1)) {
-    const Expression& receiver = *cell->expression;
-    const Accessor& accessor = path.front();
-    if (receiver.kind == Expression::Kind::kArray) {
-      if (!CheckIndex(at, accessor, cell->children.size())) {
-        return MakeUnknown(/*secret=*/false, at.range);
-      }
-      cell = &cell->children[static_cast<std::size_t>(*accessor.Index())];
-    } else if (receiver.kind == Expression::Kind::kObject) {
-      if (!CheckName(at, accessor)) return MakeUnknown(/*secret=*/false, at.range);
-      const std::size_t member = FindMember(receiver, *accessor.Name());
-      if (member == kNoMember) {
-        // Asked of the merged object only when its own members do not have it.
-        if (cell->base && (cell->base->kind == Kind::kObject || cell->base->unknown)) {
-          return AccessNode(at, cell->base, path);
-        }
-        std::vector<std::string_view> names;
-        for (const Expression::Member& other : receiver.members) names.push_back(other.key);
-        return FailAccess(
-            at, accessor,
-            "unknown property \"" + *accessor.Name() + "\"" + DidYouMean(*accessor.Name(), names));
-      }
-      cell = &cell->children[member];
-    } else {
-      return AccessNode(at, Evaluate(*cell), path);
-    }
-  }
-  return Evaluate(*cell);
-}
-
-NodePtr Scope::AccessNode(const Expression& at, NodePtr node, Path path) {
-  for (const Accessor& accessor : path) {
-    if (node->unknown) return MakeUnknown(node->secret, at.range);
-    if (node->kind == Kind::kArray) {
-      if (!CheckIndex(at, accessor, node->elements.size())) {
-        return MakeUnknown(/*secret=*/false, at.range);
-      }
-      node = NodePtr(node->elements[static_cast<std::size_t>(*accessor.Index())]);
-    } else if (node->kind == Kind::kObject) {
-      if (!CheckName(at, accessor)) return MakeUnknown(/*secret=*/false, at.range);
-      NodePtr member = MemberOf(node, *accessor.Name());
-      if (!member) {
-        std::vector<std::string_view> names;
-        for (const auto& [key, other] : node->members) names.push_back(key);
-        return FailAccess(
-            at, accessor,
-            "unknown property \"" + *accessor.Name() + "\"" + DidYouMean(*accessor.Name(), names));
-      }
-      node = std::move(member);
-    } else {
-      return FailAccess(at, accessor, "receiver must be an array or an object");
-    }
-  }
-  return node;
-}
-
-// ${environments.PROJECT.ENV...} reads another environment without merging it.
-NodePtr Scope::AccessEnvironment(const Expression& at, Path path) {
-  if (path.size() < 3) {
-    return FailAccess(at, path.back(),
-                      "a reference to an environment needs its project and its name: "
-                      "${environments.project.environment}");
-  }
-  if (!CheckName(at, path[1]) || !CheckName(at, path[2])) {
-    return MakeUnknown(/*secret=*/false, at.range);
-  }
-  const NodePtr value = session_.Import(*path[1].Name() + "/" + *path[2].Name(), at.range, at.path);
-  if (!value) return MakeUnknown(/*secret=*/false, at.range);
-  return AccessNode(at, value, path.subspan(3));
-}
-
-NodePtr Scope::FailAccess(const Expression& at, const Accessor& accessor, std::string why) {
-  AddError(session_.diagnostics(), accessor.range, at.path, std::move(why));
-  return MakeUnknown(/*secret=*/false, at.range);
-}
-
-bool Scope::CheckIndex(const Expression& at, const Accessor& accessor, std::size_t size) {
-  if (accessor.Index() == nullptr) {
-    FailAccess(at, accessor, "cannot access an array element using a property name");
-  } else if (*accessor.Index() < 0) {
-    FailAccess(at, accessor, "array indices must not be negative");
-  } else if (std::cmp_greater_equal(*accessor.Index(), size)) {
-    FailAccess(at, accessor,
-               "array index " + std::to_string(*accessor.Index()) +
-                   " out-of-bounds for array of length " + std::to_string(size));
-  } else {
-    return true;
-  }
-  return false;
-}
-
-bool Scope::CheckName(const Expression& at, const Accessor& accessor) {
-  if (accessor.Name() != nullptr) return true;
-  FailAccess(at, accessor, "cannot access an object property using an integer index");
-  return false;
+  session_.evaluation().budget.Spend(text.Size());
+  node.text = std::make_shared<const Secret>(node.unknown ? Secret(std::string_view("[unknown]"))
+                                                          : text.Finish());
+  return Seal(std::move(node));
 }
 
 }  // namespace escagent::eval

@@ -2,13 +2,14 @@
 
 #include <cstddef>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "esc/eval/evaluation.h"
 #include "esc/eval/evaluator.h"
-#include "esc/eval/node.h"
-#include "esc/eval/source.h"
 
 namespace escagent::eval {
 
@@ -16,46 +17,55 @@ namespace escagent::eval {
 inline constexpr std::size_t kMaxReferenceDepth = 400;
 inline constexpr std::size_t kMaxImportDepth = 50;
 inline constexpr std::size_t kMaxImports = 1000;
-// One value, and everything that an evaluation makes on its way.
-inline constexpr std::size_t kMaxValueSize = std::size_t{16} << 20;
-inline constexpr std::size_t kMaxTotalSize = std::size_t{512} << 20;
 
 // One evaluation: what a definition shares with the definitions it imports.
 class Session {
  public:
-  explicit Session(const EvalOptions& options) : options_(options), budget_(kMaxTotalSize) {}
+  // Borrows both.
+  Session(const EvalOptions& options, Evaluation& evaluation);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // Evaluates the root definition.
-  NodePtr EvaluateRoot(std::string_view text);
+  // Evaluates the root definition into the evaluation.
+  void EvaluateRoot(std::string_view text);
 
   // The value of another environment, which is evaluated when it is first asked for. Null, with
   // errors reported, when there is none. `at` and `path` are the place that refers to it.
   NodePtr Import(const std::string& name, const SourceRange& at, std::string_view path);
 
   const EvalOptions& options() const { return options_; }
+  Evaluation& evaluation() { return evaluation_; }
   Diagnostics& diagnostics() { return diagnostics_; }
-  Budget& budget() { return budget_; }
+  std::vector<Rotation>& rotations() { return rotations_; }
   // The number of values whose evaluation is under way.
   std::size_t& depth() { return depth_; }
   std::vector<std::string> TakeImported() { return std::move(imported_); }
 
   // The name of ${context.rootEnvironment.name}: the outermost environment that has a name.
   const std::string& root_name() const { return root_name_; }
+  // ${context} without the names of environments.
+  const esc::Value& context() const;
+  // Whether options().rotate_paths has the path of a call in the document.
+  bool IsRotated(std::string_view path) const;
 
  private:
   struct Environment {
     bool evaluating = false;
-    NodePtr value;  // null while evaluating, and when it failed
+    NodePtr value;         // null while evaluating, and when it failed
+    std::string failure;   // why it could not be loaded
+    Diagnostics findings;  // why it could not be read
   };
 
-  NodePtr EvaluateText(const std::string& name, std::string_view text, bool is_root);
+  NodePtr EvaluateText(const std::string& name, std::string_view text, bool is_root,
+                       Diagnostics& fatal);
 
   const EvalOptions& options_;
+  Evaluation& evaluation_;
+  esc::Value identity_context_;
+  std::set<std::string, std::less<>> rotate_paths_;
   std::string root_name_;
   Diagnostics diagnostics_;
-  Budget budget_;
+  std::vector<Rotation> rotations_;
   std::size_t depth_ = 0;
   std::size_t import_depth_ = 0;
   std::map<std::string, Environment> environments_;

@@ -24,6 +24,10 @@ void AddDiagnostic(Diagnostics& out, esc::Diagnostic::Severity severity, const S
   diagnostic.environment = std::string(range.EnvironmentName());
   diagnostic.line = range.begin.line;
   diagnostic.column = range.begin.column;
+  diagnostic.byte = static_cast<int>(range.begin.byte);
+  diagnostic.end_line = range.end.line;
+  diagnostic.end_column = range.end.column;
+  diagnostic.end_byte = static_cast<int>(range.end.byte);
   Append(out, std::move(diagnostic));
 }
 

@@ -13,11 +13,12 @@ namespace escagent::eval {
 // A place in the text of a definition.
 struct Position {
   int line = 0;    // 1-based; 0 = unknown
-  int column = 0;  // 1-based, in code points
+  int column = 0;  // 1-based, in code points where a value begins; see LineIndex for where it ends
   std::size_t byte = 0;
 };
 
 // From the first character to just after the last one, in the definition of one environment.
+// Without an environment: no place, for what is not in a text.
 struct SourceRange {
   std::shared_ptr<const std::string> environment;
   Position begin;

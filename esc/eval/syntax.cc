@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "base/strings.h"
+#include "esc/eval/line_index.h"
 #include "esc/eval/scalar.h"
 
 // yaml-cpp's events are used rather than its nodes, because nodes forget which of them were aliases
@@ -16,55 +17,6 @@
 
 namespace escagent::eval {
 namespace {
-
-bool IsContinuation(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
-
-// Turns offsets in the text into positions.
-class LineIndex {
- public:
-  explicit LineIndex(std::string_view text) : text_(text), starts_{0} {
-    std::size_t continuations = 0;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-      if (i % kBlock == 0) continuations_.push_back(continuations);
-      if (text[i] == '\n') starts_.push_back(i + 1);
-      if (IsContinuation(text[i])) ++continuations;
-    }
-    continuations_.push_back(continuations);
-  }
-
-  // yaml-cpp counts lines and columns from 0, columns in bytes.
-  std::size_t ByteOf(const YAML::Mark& mark) const {
-    if (mark.line < 0 || static_cast<std::size_t>(mark.line) >= starts_.size()) return text_.size();
-    const std::size_t at =
-        starts_[static_cast<std::size_t>(mark.line)] + static_cast<std::size_t>(mark.column);
-    return std::min(at, text_.size());
-  }
-
-  Position At(std::size_t byte) const {
-    const auto next = std::upper_bound(starts_.begin(), starts_.end(), byte);
-    const std::size_t start = *(next - 1);
-    const std::size_t columns =
-        byte - start - (ContinuationsBefore(byte) - ContinuationsBefore(start));
-    return {.line = static_cast<int>(next - starts_.begin()),
-            .column = static_cast<int>(columns) + 1,
-            .byte = byte};
-  }
-
- private:
-  // A line may be as long as the text, and have as many values.
-  static constexpr std::size_t kBlock = 512;
-
-  std::size_t ContinuationsBefore(std::size_t byte) const {
-    const std::size_t block = byte / kBlock;
-    const std::string_view rest = text_.substr(block * kBlock, byte % kBlock);
-    return continuations_[block] +
-           static_cast<std::size_t>(std::count_if(rest.begin(), rest.end(), IsContinuation));
-  }
-
-  std::string_view text_;
-  std::vector<std::size_t> starts_;
-  std::vector<std::size_t> continuations_;  // UTF-8 continuation bytes before each block
-};
 
 class TreeBuilder final : public YAML::EventHandler {
  public:
@@ -80,22 +32,35 @@ class TreeBuilder final : public YAML::EventHandler {
     return {.environment = environment_, .begin = lines_.At(begin), .end = lines_.At(end)};
   }
   SourceRange RangeAt(std::size_t byte) const { return RangeAt(byte, byte); }
-  SourceRange RangeAt(const YAML::Mark& mark) const { return RangeAt(lines_.ByteOf(mark)); }
+  SourceRange RangeAt(const YAML::Mark& mark) const { return RangeAt(ByteOf(mark)); }
+
+  // A text that is not YAML. What ESC's reader says of the commonest fault is said in its words:
+  // the line is the one above the bracket.
+  void ReportFault(const YAML::Exception& fault) {
+    const bool list = fault.msg == YAML::ErrorMsg::END_OF_SEQ_FLOW;
+    if (!list && fault.msg != YAML::ErrorMsg::END_OF_MAP_FLOW) {
+      return AddError(diagnostics_, RangeAt(fault.mark), "", "invalid YAML: " + fault.msg);
+    }
+    const int line = frames_.empty() ? 0 : frames_.back().node.range.begin.line - 1;
+    AddError(diagnostics_, SourceRange(), "",
+             "yaml: " + (line > 0 ? "line " + std::to_string(line) + ": " : std::string()) +
+                 "did not find expected ',' or " + (list ? "']'" : "'}'"));
+  }
 
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t) override {
-    const std::size_t byte = lines_.ByteOf(mark);
+    const std::size_t byte = ByteOf(mark);
     SyntaxNode node;
-    node.range = IsWrittenNull(byte) ? RangeAt(mark) : RangeAt(EndOfTextBefore(byte));
+    node.range = IsWrittenNull(byte) ? NullRange(byte) : RangeAt(EndOfTextBefore(byte));
     Add(std::move(node));
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
     SyntaxNode node;
     node.range = RangeAt(mark);
-    AddError(diagnostics_, node.range, NextPath(), "YAML aliases are not supported");
+    AddError(diagnostics_, node.range, NextPath(), "alias nodes are not supported");
     Add(std::move(node));
   }
 
@@ -104,7 +69,8 @@ class TreeBuilder final : public YAML::EventHandler {
     // yaml-cpp's tags for untagged scalars: "?" plain, "!" quoted or block.
     const bool as_string = tag == "!" || tag == "tag:yaml.org,2002:str";
     SyntaxNode node;
-    node.range = ScalarRange(mark, value, node.verbatim);
+    node.verbatim = tag == "?";
+    node.range = ScalarRange(mark, tag, value);
     Scalar scalar = as_string ? Scalar{.kind = Scalar::Kind::kString, .text = value}
                               : ResolvePlainScalar(value);
     switch (scalar.kind) {
@@ -153,20 +119,53 @@ class TreeBuilder final : public YAML::EventHandler {
     return rest.starts_with('~') || EqualsIgnoreCase(rest.substr(0, 4), "null");
   }
 
+  SourceRange NullRange(std::size_t byte) const {
+    const Position begin = lines_.At(byte);
+    const int length = text_.substr(byte).starts_with('~') ? 1 : 4;
+    return {.environment = environment_,
+            .begin = begin,
+            .end = lines_.At(begin.line, begin.column + length)};
+  }
+
+  // Where a value that is not there would be: behind the ":" or "-". (Comments in between are taken
+  // for text.)
   std::size_t EndOfTextBefore(std::size_t byte) const {
     const std::size_t last = text_.substr(0, byte).find_last_not_of(" \t\r\n");
     return last == std::string_view::npos ? byte : last + 1;
   }
 
-  SourceRange ScalarRange(const YAML::Mark& mark, const std::string& value, bool& verbatim) const {
-    const std::size_t begin = lines_.ByteOf(mark);
-    if (text_.substr(begin, value.size()) == value && !value.contains('\n')) {
-      verbatim = true;
-      return RangeAt(begin, begin + value.size());
+  // yaml-cpp counts lines and columns from 0, columns in bytes.
+  std::size_t ByteOf(const YAML::Mark& mark) const { return lines_.ByteOf(mark.line, mark.column); }
+
+  // ESC takes a scalar to end as many columns after its beginning as its value has bytes, whatever
+  // quotes or line breaks there are, but for block literals, whose lines it counts, and for tagged
+  // plain ones, to whose length it adds the tag.
+  SourceRange ScalarRange(const YAML::Mark& mark, const std::string& tag,
+                          const std::string& value) const {
+    const Position begin = lines_.At(ByteOf(mark));
+    int line = begin.line;
+    int column = begin.column;
+    std::string_view last_line = value;
+    const bool plain_or_tagged = tag != "!";
+    if (!plain_or_tagged && IsLiteralBlock(ByteOf(mark))) {
+      line += static_cast<int>(std::ranges::count(value, '\n'));
+      last_line.remove_prefix(value.rfind('\n') + 1);
     }
-    const std::size_t line_end = std::min(text_.find('\n', begin), text_.size());
-    const bool quoted = text_.substr(begin + 1, value.size()) == value;
-    return RangeAt(begin, quoted ? std::min(begin + value.size() + 2, line_end) : line_end);
+    constexpr std::string_view kLongPrefix = "tag:yaml.org,2002:";
+    if (tag.starts_with(kLongPrefix)) {
+      column += static_cast<int>(tag.size() - kLongPrefix.size()) + 3;  // "!!" and the space
+    }
+    column += static_cast<int>(last_line.size());
+    return {.environment = environment_, .begin = begin, .end = lines_.At(line, column)};
+  }
+
+  // Whether the scalar here, behind its anchor, is one of "|".
+  bool IsLiteralBlock(std::size_t byte) const {
+    if (text_.substr(byte).starts_with('&')) {
+      byte = std::min(text_.find_first_of(" \n", byte), text_.size());
+      byte = std::min(text_.find_first_not_of(" \n", byte), text_.size());
+    }
+    return text_.substr(byte).starts_with('|');
   }
 
   // The path of the node that comes next.
@@ -225,10 +224,11 @@ class TreeBuilder final : public YAML::EventHandler {
       top.key = std::move(node);
     } else {
       node.path = top.key->path;
-      // A missing value lies behind its key.
-      if (node.kind == SyntaxNode::Kind::kNull &&
-          node.range.begin.byte <= top.key->range.end.byte) {
-        node.range.begin = node.range.end = top.key->range.end;
+      // yaml-cpp has no place for a value that is missing at the end: it is behind the colon.
+      const Position& end = top.key->range.end;
+      if (node.kind == SyntaxNode::Kind::kNull && node.range.begin.line <= end.line &&
+          node.range.begin.column < end.column) {
+        node.range.begin = node.range.end = lines_.At(end.line, end.column + 1);
       }
       if (top.key->kind == SyntaxNode::Kind::kString) {
         top.node.entries.push_back({.key = *std::move(top.key), .value = std::move(node)});
@@ -288,7 +288,7 @@ std::optional<SyntaxNode> ReadYaml(std::string_view text,
     if (!parser.HandleNextDocument(builder)) return std::nullopt;
   } catch (const YAML::Exception& e) {
     // e.msg is one of yaml-cpp's fixed texts; it can quote a tag or an anchor but no scalar.
-    AddError(diagnostics, builder.RangeAt(e.mark), "", "invalid YAML: " + e.msg);
+    builder.ReportFault(e);
     return std::nullopt;
   }
   return builder.TakeRoot();

@@ -27,7 +27,7 @@ struct SyntaxNode {
   std::string path;  // in the document: "values.app[0]"
   bool boolean = false;
   std::string text;
-  // An offset into `text` is the same offset in the source, on the same line.
+  // A plain scalar: an offset into `text` is the same offset in the source.
   bool verbatim = false;
   std::vector<SyntaxNode> elements;
   std::vector<Entry> entries;  // in the order of the text; keys may repeat

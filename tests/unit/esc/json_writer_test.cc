@@ -88,7 +88,7 @@ TEST(JsonWriterTest, RedactsSecretsWhole) {
 TEST(JsonWriterTest, UnknownIsForPeople) {
   const Value value = Node(R"({"value": [{"unknown": true, "secret": true}]})");
   EXPECT_EQ(Json(value), R"(["[unknown]"])");
-  EXPECT_EQ(Json(value, {.redact_secrets = true}), R"(["[unknown]"])");
+  EXPECT_EQ(Json(value, {.redact_secrets = true}), R"(["[secret]"])");
 }
 
 }  // namespace

@@ -48,6 +48,15 @@ INSTANTIATE_TEST_SUITE_P(
         CallCase{"{fn::toString: '${list}'}", R"("\"a\",\"b\",\"c\"")"},
         CallCase{"{fn::toString: {b: 1, a: \"x\\ny\"}}", R"("\"a\"=\"x\\ny\",\"b\"=\"1\"")"},
         CallCase{"{fn::toString: [\"\\u00a0\\x07\\u4e16\"]}", R"("\"\\u00a0\\a世\"")"},
+        CallCase{"{fn::concat: [[a], '${list}', []]}", R"(["a","a","b","c"])"},
+        CallCase{"{fn::split: [',', 'a,b,,c']}", R"(["a","b","","c"])"},
+        CallCase{"{fn::split: ['', 'aß']}", R"(["a","ß"])"},
+        CallCase{"{fn::final: '${obj.b}'}", "1.50"},
+        CallCase{"{fn::toYAML: {b: [x, {c: 'y: z'}], a: {}, m: 1.50, t: 'true', e: ''}}",
+                 R"("a: {}\nb:\n    - x\n    - c: 'y: z'\ne: \"\"\nm: 1.50\nt: \"true\"\n")"},
+        CallCase{"{fn::toYAML: \"line\\nline\\n\"}", R"("|\n    line\n    line\n")"},
+        CallCase{"{fn::toYAML: '${list}'}", R"("- a\n- b\n- c\n")"},
+        CallCase{"{fn::validate: {schema: {type: string}, value: ok}}", R"("ok")"},
         CallCase{"{fn::secret: hunter2}", R"("hunter2")"},
         CallCase{"{fn::secret: 'a$$b'}", R"("a$b")"}, CallCase{"{fn::secret: '5'}", R"("5")"}));
 
@@ -70,11 +79,9 @@ INSTANTIATE_TEST_SUITE_P(
     Builtins, CallFaultTest,
     testing::Values(
         FaultCase{"{fn::join: oops}",
-                  "2:17 values.v[\"fn::join\"] the argument to fn::join must be a two-valued list: "
-                  "[delimiter, [strings]]"},
+                  "2:17 values.v[\"fn::join\"] the argument to fn::join must be a two-valued list"},
         FaultCase{"{fn::join: [',']}",
-                  "2:17 values.v[\"fn::join\"] the argument to fn::join must be a two-valued list: "
-                  "[delimiter, [strings]]"},
+                  "2:17 values.v[\"fn::join\"] the argument to fn::join must be a two-valued list"},
         FaultCase{"{fn::join: [',', x]}",
                   "2:23 values.v[\"fn::join\"][1] expected array, got string"},
         FaultCase{"{fn::join: [',', ['${num}', x, null]]}",
@@ -82,41 +89,57 @@ INSTANTIATE_TEST_SUITE_P(
                   "2:37 values.v[\"fn::join\"][1][2] expected string, got null"},
         FaultCase{"{fn::join: [7, []]}",
                   "2:18 values.v[\"fn::join\"][0] expected string, got number"},
+        FaultCase{"{fn::split: [',']}",
+                  "2:18 values.v[\"fn::split\"] the argument to fn::split must be a two-valued "
+                  "list"},
+        FaultCase{"{fn::split: [',', '${num}']}",
+                  "2:24 values.v[\"fn::split\"][1] expected string, got number"},
+        FaultCase{"{fn::concat: [[1], 2]}",
+                  "2:25 values.v[\"fn::concat\"][1] expected array, got number"},
         FaultCase{"{fn::toBase64: '${num}'}",
                   "2:21 values.v[\"fn::toBase64\"] expected string, got number"},
         FaultCase{"{fn::fromBase64: '!'}",
-                  "2:6 values.v the string is not base64 (standard alphabet, padded)"},
+                  "2:6 values.v decoding base64 string: illegal base64 data"},
         FaultCase{"{fn::fromJSON: '{\"a\": secretish}'}",
-                  "2:6 values.v the string is not JSON: fault at byte 7"},
+                  "2:6 values.v decoding JSON string: not JSON, fault at byte 7"},
         FaultCase{"{fn::fromJSON: {}}",
                   "2:21 values.v[\"fn::fromJSON\"] expected string, got object"},
         FaultCase{"{fn::toJSON: '${missing}'}",
                   "2:19 values.v[\"fn::toJSON\"] unknown property \"missing\""},
-        FaultCase{"{fn::secret: [a]}",
-                  "2:19 values.v[\"fn::secret\"] secret values must be string literals; write an "
-                  "object as a JSON string and read it with fn::fromJSON"},
-        FaultCase{"{fn::secret: 42}",
-                  "2:19 values.v[\"fn::secret\"] secret values must be string literals; write an "
-                  "object as a JSON string and read it with fn::fromJSON"},
-        FaultCase{"{fn::secret: 'a ${num}'}",
-                  "2:19 values.v[\"fn::secret\"] secret values must be string literals; write an "
-                  "object as a JSON string and read it with fn::fromJSON"},
-        FaultCase{"{fn::secret: {ciphertext: ZXNjeA==}}", "2:6 values.v invalid ciphertext: EOF"},
-        FaultCase{"{fn::open::aws-login: {}}",
-                  "2:7 values.v[\"fn::open::aws-login\"] unsupported function "
-                  "\"fn::open::aws-login\" (supported are fn::fromBase64, fn::fromJSON, fn::join, "
-                  "fn::secret, fn::toBase64, fn::toJSON, fn::toString)"},
-        FaultCase{"{fn::tojson: {}}",
-                  "2:7 values.v[\"fn::tojson\"] unsupported function \"fn::tojson\"; did you mean "
-                  "\"fn::toJSON\"? (supported are fn::fromBase64, fn::fromJSON, fn::join, "
-                  "fn::secret, fn::toBase64, fn::toJSON, fn::toString)"},
-        FaultCase{"{FN::join: [',', []]}",
-                  "2:7 values.v[\"FN::join\"] unsupported function \"FN::join\"; did you mean "
-                  "\"fn::join\"? (supported are fn::fromBase64, fn::fromJSON, fn::join, "
-                  "fn::secret, fn::toBase64, fn::toJSON, fn::toString)"},
-        FaultCase{"{fn::toJSON: 1, other: 2}",
-                  "2:7 values.v[\"fn::toJSON\"] illegal call to built-in function: \"fn::toJSON\" "
-                  "must be the only key of its object"}));
+        FaultCase{"{fn::open: x}",
+                  "2:17 values.v[\"fn::open\"] the argument to fn::open must be an object "
+                  "containing 'provider' and 'inputs'"},
+        FaultCase{"{fn::open: {provider: test}}",
+                  "2:18 values.v[\"fn::open\"] missing provider inputs ('inputs')"},
+        FaultCase{"{fn::open: {provider: [], inputs: {}}}",
+                  "2:28 values.v[\"fn::open\"].provider provider name must be a string literal"},
+        FaultCase{"{fn::open::aws-login: {}}", "2:6 values.v unknown provider \"aws-login\""},
+        FaultCase{"{fn::rotate::mysql: {inputs: {}}}", "2:6 values.v unknown rotator \"mysql\""},
+        FaultCase{"{fn::rotate::mysql: {inputs: {}, state: 1}}",
+                  "2:46 values.v[\"fn::rotate::mysql\"].state rotation state must be an object "
+                  "literal\n2:6 values.v unknown rotator \"mysql\""},
+        FaultCase{"{fn::secret: {ciphertext: ZXNjeA==}}", "2:6 values.v invalid ciphertext: EOF"}));
+
+TEST(BuiltinsTest, MisspelledFunctionsAreObjectsThatAreReported) {
+  EXPECT_EQ(Findings(EvaluateText("values:\n  v: {fn::tojson: {}}\n")),
+            "2:7 values.v 'fn::' is a reserved prefix");
+  EXPECT_EQ(Findings(EvaluateText("values:\n  v: {FN::join: [',', []]}\n")),
+            "2:7 values.v 'fn::' is a reserved prefix");
+  EXPECT_EQ(Findings(EvaluateText("values:\n  v: {fn::toJSON: 1, other: 2}\n")),
+            "2:6 values.v illegal call to builtin function: \"fn::toJSON\" must be the only key "
+            "within its containing object");
+}
+
+TEST(BuiltinsTest, SecretsMustBeLiterals) {
+  for (const char* argument : {"[a]", "42", "'a ${num}'", "{ciphertext: [x]}"}) {
+    const EvalResult result =
+        EvaluateText("values:\n  v: {fn::secret: " + std::string(argument) + "}\n  num: 1\n");
+    EXPECT_TRUE(Findings(result).ends_with(
+        "values.v[\"fn::secret\"] secret values must be string literals"))
+        << Findings(result);
+    EXPECT_EQ(Redacted(result), R"({"num":1,"v":"[secret]"})");
+  }
+}
 
 class Rot1 final : public Decrypter {
  public:

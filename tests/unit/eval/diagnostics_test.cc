@@ -27,14 +27,14 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"just text", "1:1  environment must be an object", "{}"},
         FaultCase{"- list", "1:1  environment must be an object", "{}"},
         FaultCase{"values: [1]", "1:9 values values must be an object", "{}"},
-        FaultCase{"values:", "1:7 values values must be an object", "{}"},
+        FaultCase{"values:", "1:8 values values must be an object", "{}"},
         FaultCase{"imports: {a: b}", "1:10 imports imports must be a list", "{}"},
         FaultCase{"description: [x]\nvalues: {v: 1}",
                   "1:14 description description must be a string", R"({"v":1})"},
         FaultCase{"description: fine\nVALUES: {v: 1}", "", R"({"v":1})"},
         FaultCase{"vaules: {v: 1}",
-                  "warning 1:1 vaules unknown field \"vaules\" of the environment; known are "
-                  "\"description\", \"imports\" and \"values\"",
+                  "warning 1:1 vaules Field 'vaules' does not exist on Object 'environment'. Did "
+                  "you mean 'values'?",
                   "{}"},
         FaultCase{"values: {v: 1}\nvalues: {w: 2}", "warning 2:1 values duplicate key \"values\"",
                   R"({"w":2})"},
@@ -47,34 +47,54 @@ INSTANTIATE_TEST_SUITE_P(
                   "4:3 values.environments \"environments\" is a reserved key",
                   R"({"v":{"imports":"fine"}})"},
         FaultCase{"values:\n  fn::toJSON: x",
-                  "2:3 values[\"fn::toJSON\"] built-in function call \"fn::toJSON\" not allowed at "
+                  "2:3 values[\"fn::toJSON\"] builtin function call \"fn::toJSON\" not allowed at "
                   "the top level",
-                  "{}"},
+                  R"({"fn::toJSON":"x"})"},
         FaultCase{"values:\n  42: x\n  v: {true: y, w: 1}",
                   "2:3 values[\"42\"] mapping keys must be strings\n"
                   "3:7 values.v.true mapping keys must be strings",
-                  R"({"v":{"w":1}})"},
+                  "{}"},
         FaultCase{"values:\n  v: {\"${a}\": 1}",
-                  "2:7 values.v[\"${a}\"] object keys must be strings without references",
-                  R"({"v":{}})"},
+                  "2:7 values.v[\"${a}\"] object keys must be strings", R"({"v":{}})"},
         FaultCase{"values:\n  a: &x {b: 1}\n  c: *x\n",
-                  "3:6 values.c YAML aliases are not supported", R"({"a":{"b":1},"c":null})"},
-        FaultCase{"values:\n  a: &x [*x]\n", "2:10 values.a[0] YAML aliases are not supported",
-                  R"({"a":[null]})"},
+                  "3:6 values.c alias nodes are not supported", "{}"},
+        FaultCase{"values:\n  a: &x [*x]\n", "2:10 values.a[0] alias nodes are not supported",
+                  "{}"},
         FaultCase{"values:\n  v: .inf\n",
                   "2:6 values.v infinity and NaN have no JSON form; quote them to get a string",
-                  R"({"v":null})"},
+                  "{}"},
         FaultCase{"values:\n  v: a\x01"
                   "b\n",
                   "2:7  control characters are not allowed", "{}"},
         FaultCase{"values:\n  v: \xFF\n", "1:1  the definition is not valid UTF-8", "{}"}));
 
-TEST(DiagnosticsTest, BrokenYamlHasAPosition) {
-  const EvalResult result = EvaluateText("values:\n  list: [hello, world\n");
+TEST(DiagnosticsTest, BrokenYamlIsReported) {
+  EXPECT_EQ(Findings(EvaluateText("values:\n  list: [hello, world\n")),
+            "0:0  yaml: line 1: did not find expected ',' or ']'");
+  const EvalResult result = EvaluateText("values:\n  a: b: c\n");
   ASSERT_EQ(result.diagnostics.size(), 1u);
-  EXPECT_GE(result.diagnostics[0].line, 2);
+  EXPECT_EQ(result.diagnostics[0].line, 2);
   EXPECT_EQ(result.diagnostics[0].summary.find("invalid YAML: "), 0u);
   EXPECT_EQ(result.diagnostics[0].environment, "demo/root");
+}
+
+// Ends are where ESC has them: as many columns behind the beginning as the value has bytes.
+TEST(DiagnosticsTest, RangesHaveLineColumnAndByte) {
+  const EvalResult result = EvaluateText("values:\n  \"ü\": ${größe}\n  l: ${nope}\n");
+  ASSERT_EQ(result.diagnostics.size(), 2u);
+  const esc::Diagnostic& wide = result.diagnostics[1];
+  EXPECT_EQ(wide.line, 2);
+  EXPECT_EQ(wide.column, 10);
+  EXPECT_EQ(wide.byte, 18);
+  EXPECT_EQ(wide.end_line, 2);
+  EXPECT_EQ(wide.end_column, 15);
+  EXPECT_EQ(wide.end_byte, 25);
+  const esc::Diagnostic& plain = result.diagnostics[0];
+  EXPECT_EQ(plain.line, 3);
+  EXPECT_EQ(plain.column, 8);
+  EXPECT_EQ(plain.byte, 34);
+  EXPECT_EQ(plain.end_column, 12);
+  EXPECT_EQ(plain.end_byte, 38);
 }
 
 TEST(DiagnosticsTest, KeysMayHoldEscapedDollars) {

@@ -140,11 +140,9 @@ TEST(ImportsTest, FaultsAreFoundWhereTheyAre) {
             "5:2 imports[3] import must be a string or an object\n"
             "6:3 imports[4] import must have a single key\n"
             "7:19 imports[5][\"p/typo\"].merge merge must be a boolean value\n"
-            "warning 8:12 imports[6][\"p/typo\"].marge unknown import option \"marge\"; there is "
-            "only \"merge\"\n"
-            "9:11 imports[7][\"p/typo\"] the options of an import must be an object\n"
+            "9:11 imports[7][\"p/typo\"] import must be an object\n"
             "2:3 imports[0] environment \"p/missing\" not found\n"
-            "2:3 values[\"fn::secret\"] built-in function call \"fn::secret\" not allowed at the "
+            "2:3 values[\"fn::secret\"] builtin function call \"fn::secret\" not allowed at the "
             "top level\n"
             "1:13 values.v unknown property \"w\"");
 }

@@ -1,0 +1,122 @@
+#include <string>
+#include <utility>
+
+#include "esc/eval/wire_writer.h"
+#include "esc/json_writer.h"
+
+namespace escagent::eval {
+
+using Kind = esc::Value::Kind;
+
+void WireWriter::Open(char bracket) {
+  out_.Append(bracket);
+  first_ = true;
+}
+
+void WireWriter::Close(char bracket) {
+  out_.Append(bracket);
+  first_ = false;
+}
+
+void WireWriter::Next() {
+  if (!first_) out_.Append(',');
+  first_ = false;
+}
+
+void WireWriter::Key(std::string_view key) {
+  Next();
+  Text(key);
+  out_.Append(':');
+}
+
+void WireWriter::Text(std::string_view text) {
+  esc::WriteJsonString(text, /*escape_html=*/false, out_);
+}
+
+void WireWriter::WritePosition(const Position& position) {
+  Open('{');
+  Key("line");
+  out_.Append(std::to_string(position.line));
+  Key("column");
+  out_.Append(std::to_string(position.column));
+  Key("byte");
+  out_.Append(std::to_string(position.byte));
+  Close('}');
+}
+
+void WireWriter::WriteRange(const SourceRange& range) {
+  Open('{');
+  Key("environment");
+  Text(range.environment ? range.EnvironmentName() : environment_);
+  Key("begin");
+  WritePosition(range.begin);
+  Key("end");
+  WritePosition(range.end);
+  Close('}');
+}
+
+void WireWriter::WriteContent(const Node& node) {
+  switch (node.kind) {
+    case Kind::kNull:
+      return out_.Append("null");
+    case Kind::kBool:
+      return out_.Append(node.boolean ? "true" : "false");
+    case Kind::kNumber:
+      return out_.Append(node.Text());
+    case Kind::kString:
+      return Text(node.Text());
+    case Kind::kArray:
+      Open('[');
+      for (const NodePtr& element : node.elements) {
+        Next();
+        WriteNode(*element);
+      }
+      return Close(']');
+    case Kind::kObject:
+      return WriteMembers(node);
+  }
+}
+
+void WireWriter::WriteMembers(const Node& object) {
+  Open('{');
+  for (const Node::Member& member : object.members) {
+    Key(member.key);
+    WriteNode(*member.node);
+  }
+  Close('}');
+}
+
+void WireWriter::WriteNode(const Node& node) {
+  Open('{');
+  if (node.secret && options_.redact_secrets) {
+    Key("value");
+    Text("[secret]");
+  } else if (node.kind != Kind::kNull || !options_.omit_null_value) {
+    Key("value");
+    WriteContent(node);
+  }
+  if (node.secret) {
+    Key("secret");
+    out_.Append("true");
+  }
+  if (node.unknown) {
+    Key("unknown");
+    out_.Append("true");
+  }
+  if (!options_.omit_trace) {
+    Key("trace");
+    Open('{');
+    Key("def");
+    WriteRange(node.definition->expression->range);
+    if (node.base && HasRoom()) {
+      Key("base");
+      const std::string_view environment = std::exchange(environment_, "<import>");
+      WriteNode(*node.base);
+      environment_ = environment;
+    }
+    Close('}');
+  }
+  Close('}');
+}
+
+}  // namespace escagent::eval
