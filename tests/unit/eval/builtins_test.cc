@@ -110,7 +110,8 @@ INSTANTIATE_TEST_SUITE_P(
                   "2:17 values.v[\"fn::open\"] the argument to fn::open must be an object "
                   "containing 'provider' and 'inputs'"},
         FaultCase{"{fn::open: {provider: test}}",
-                  "2:18 values.v[\"fn::open\"] missing provider inputs ('inputs')"},
+                  "2:17 values.v[\"fn::open\"] missing provider inputs ('inputs')\n"
+                  "2:6 values.v unknown provider \"test\""},
         FaultCase{"{fn::open: {provider: [], inputs: {}}}",
                   "2:28 values.v[\"fn::open\"].provider provider name must be a string literal"},
         FaultCase{"{fn::open::aws-login: {}}", "2:6 values.v unknown provider \"aws-login\""},

@@ -87,23 +87,5 @@ TEST(EnvironmentJsonTest, OnePropertyHasTheSameShape) {
   EXPECT_EQ(nothing.Size(), 0u);
 }
 
-// Each of 60 imports overrides all that lie below it, in the traces of each value anew.
-TEST(EnvironmentJsonTest, TracesHaveAnEnd) {
-  Definitions definitions;
-  std::string imports = "imports:\n";
-  std::string values = "values:\n";
-  for (int i = 0; i < 40; ++i) values += "  k" + std::to_string(i) + ": {x: {y: 1}}\n";
-  for (int i = 0; i < 60; ++i) {
-    definitions["p/e" + std::to_string(i)] = values;
-    imports += "- p/e" + std::to_string(i) + "\n";
-  }
-  MapLoader loader(std::move(definitions));
-  const EvalResult result = EvaluateText(imports, &loader);
-  EXPECT_EQ(Findings(result), "");
-  SecretBuilder text;
-  WriteEnvironmentJson(result, {}, text);
-  EXPECT_LT(text.Size(), std::size_t{128} << 20);
-}
-
 }  // namespace
 }  // namespace escagent::eval

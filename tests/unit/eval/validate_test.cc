@@ -85,7 +85,7 @@ TEST(ValidateTest, AReferenceToItselfEnds) {
       "$ref: '#/$defs/t'}\n"
       "      value: {next: {next: {next: 1}}}\n");
   EXPECT_EQ(Findings(result),
-            "5:34 values.v[\"fn::validate\"].value.next.next.next expected object, got number");
+            "5:35 values.v[\"fn::validate\"].value.next.next.next expected object, got number");
 }
 
 TEST(ValidateTest, TheArgumentsAreChecked) {
@@ -93,7 +93,7 @@ TEST(ValidateTest, TheArgumentsAreChecked) {
             "2:21 values.v[\"fn::validate\"] the argument to fn::validate must be an object "
             "containing 'schema' and 'value'");
   EXPECT_EQ(Findings(EvaluateText("values:\n  v: {fn::validate: {value: x}}\n")),
-            "2:22 values.v[\"fn::validate\"] missing required property 'schema'");
+            "2:21 values.v[\"fn::validate\"] missing required property 'schema'");
 }
 
 TEST(ValidateTest, SecretsStaySecretAndOutOfFindings) {
