@@ -15,8 +15,8 @@ namespace escagent::devserver {
 
 void SendJson(httplib::Response& response, int status, const nlohmann::json& document);
 
-// The answer to what has nothing to tell: 204, or 200 for clients that insist on it (SDKs before
-// 0.14, and all with Backend::answer_200).
+// The answer to creating or deleting an environment: 204, or 200 for clients that insist (SDKs
+// before 0.14, and all with Backend::answer_200).
 void SendDone(const Backend& backend, const Request& request, httplib::Response& response);
 
 // ESC's error body: {"code", "message", "diagnostics"?}.

@@ -106,7 +106,7 @@ void Clone(Backend& backend, const Request& request, httplib::Response& response
       StateOfClone(**state, *revision, *options, request.identity.login, backend.clock.WallNow()),
       request.identity.login);
   if (!created) return SendError(response, created.error());
-  SendDone(backend, request, response);
+  response.status = 204;
 }
 
 void Delete(Backend& backend, const Request& request, httplib::Response& response) {

@@ -109,7 +109,7 @@ void RetractRevision(Backend& backend, const Request& request, httplib::Response
        .revision = known ? (*known)->NumberOf(ref.version) : 0,
        .login = request.identity.login});
   if (!state) return SendError(response, state.error());
-  SendDone(backend, request, response);
+  response.status = 204;
 }
 
 json ToJson(const std::string& name, const RevisionTag& tag) {
@@ -241,7 +241,7 @@ void ChangeTag(Backend& backend, const Request& request, const std::string& kind
       },
       event);
   if (!state) return SendError(response, state.error());
-  SendDone(backend, request, response);
+  response.status = 204;
 }
 
 void CreateRevisionTag(Backend& backend, const Request& request, httplib::Response& response) {

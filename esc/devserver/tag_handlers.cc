@@ -135,7 +135,7 @@ void DeleteTag(Backend& backend, const Request& request, httplib::Response& resp
       },
       {"environment_tag_deleted", RefOf(request), 0, name, request.identity.login});
   if (!state) return SendError(response, state.error());
-  SendDone(backend, request, response);
+  response.status = 204;
 }
 
 }  // namespace

@@ -172,7 +172,7 @@ void DeleteWebhook(Backend& backend, const Request& request, httplib::Response& 
       },
       {});
   if (!state) return SendError(response, state.error());
-  SendDone(backend, request, response);
+  response.status = 204;
 }
 
 void PingWebhook(Backend& backend, const Request& request, httplib::Response& response) {

@@ -97,12 +97,13 @@ func main() {
 	check(err, "change the environment tag")
 	label, err := client.GetEnvironmentTag(ctx, org, project, name, "team")
 	check(err, "get the environment tag")
-	same(label.Value, "dev", "get the environment tag")
+	same(label.GetValue(), "dev", "get the environment tag")
 	_, err = client.ListEnvironmentTags(ctx, org, project, name)
 	check(err, "environment tags")
 	check(client.DeleteEnvironmentTag(ctx, org, project, name, "team"), "delete the environment tag")
 
-	check(client.CloneEnvironment(ctx, org, project, name, project, "copy", nil), "clone")
+	check(client.CloneEnvironment(ctx, org, project, name, project, "copy",
+		&esc.CloneEnvironmentOptions{PreserveHistory: true}), "clone")
 	check(client.DeleteEnvironment(ctx, org, project, "copy"), "delete")
 	check(client.DeleteEnvironment(ctx, org, project, name), "delete")
 	_, _, err = client.GetEnvironment(ctx, org, project, name)
