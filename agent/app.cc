@@ -3,6 +3,7 @@
 #include <atomic>
 #include <filesystem>
 #include <optional>
+#include <random>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -12,6 +13,8 @@
 #include "agent/audit/volume_audit.h"
 #include "agent/cache/environment_cache.h"
 #include "agent/controller/volume_secret_writer.h"
+#include "agent/freshness/shared_heads.h"
+#include "agent/freshness/webhook_receiver.h"
 #include "agent/identity/pod_identities.h"
 #include "agent/identity/token_cache.h"
 #include "agent/kubernetes.h"
@@ -59,9 +62,11 @@ class App::Impl {
                     .allow_plain_http = options.allow_plain_http}),
         tokens_({}, transport_, clock),
         pods_(options.esc_url + "/api/esc", tokens_, clock),
+        shared_heads_({}, clock, std::random_device()()),
         cache_({.default_interval = options.refresh_interval,
                 .max_stale = options.max_stale,
                 .max_age = options.max_age,
+                .shared_heads = &shared_heads_,
                 .workers = 8},
                clock) {}
 
@@ -74,7 +79,7 @@ class App::Impl {
     mounter_.reset();
     // A successor may be waiting for it: the rest takes its time afterwards.
     if (link_ != nullptr) EndHandover();
-    if (kubernetes_ != nullptr) kubernetes_->StopMirror();
+    if (kubernetes_ != nullptr) kubernetes_->Stop();
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -102,12 +107,18 @@ class App::Impl {
                                              if (audit_ != nullptr)
                                                audit::WriteVolumeEvent(*audit_, event);
                                            }},
-        *stores, cache_, *mounter_, clock_,
-        [this](const store::ResolvedStore& store) { return MakeApi(store); });
+        *stores, cache_, *mounter_, clock_, [this](const store::ResolvedStore& store) {
+          if (options_.stores_dir.empty()) NoteStore(store);
+          return MakeApi(store);
+        });
     volumes_->Restore(std::move(restored));
     if (kubernetes_ != nullptr) {
-      kubernetes_->Start([this](const store::ResolvedStore& store) { return MakeApi(store); },
-                         cache_);
+      kubernetes_->Start(
+          [this](const store::ResolvedStore& store) {
+            NoteStore(store);
+            return MakeApi(store);
+          },
+          cache_, shared_heads_);
     }
     ESC_RETURN_IF_ERROR(StartCsi(std::move(callbacks.on_fatal)));
     ESC_RETURN_IF_ERROR(StartListeners());
@@ -127,6 +138,11 @@ class App::Impl {
         esc::Client::Options{
             .api_url = store.api_url, .token = store.token, .tokens = store.tokens},
         transport_, clock_);
+  }
+
+  // Every agent can read the API server's stores: what their tokens see may be asked for by one.
+  void NoteStore(const store::ResolvedStore& store) {
+    shared_heads_.NoteStore(store.api_url, store.identity, store.name);
   }
 
   Result<store::StoreRegistry*> FindStores() {
@@ -267,10 +283,30 @@ class App::Impl {
     http.metrics = [this] { return metrics_.Serialize(MakeReport(), cache_.Stats()); };
     http.status_json = [this] { return DumpJson(ToJson(MakeReport()), 2) + "\n"; };
     http.status_page = [this] { return StatusPage(MakeReport(), freshness_.LastHour()); };
+    if (!options_.webhook_secret_file.empty()) {
+      webhooks_ = std::make_unique<freshness::WebhookReceiver>(
+          options_.webhook_secret_file,
+          [this](const esc::EnvironmentRef& ref, const std::string& id) { OnWebhook(ref, id); });
+      http.webhook = [this](const status::HttpServer::Webhook& webhook) {
+        return webhooks_->Receive({.id = webhook.id,
+                                   .kind = webhook.kind,
+                                   .signature = webhook.signature,
+                                   .body = webhook.body});
+      };
+    }
     ESC_ASSIGN_OR_RETURN(http_, status::HttpServer::Start(std::move(http)));
     LogInfo("http listening", {{log_key::kAddress,
                                 options_.http_listen->host + ":" + std::to_string(http_->port())}});
     return {};
+  }
+
+  void OnWebhook(const esc::EnvironmentRef& ref, const std::string& id) {
+    LogInfo("ESC tells that an environment has changed", {{log_key::kEnvironment, ref.ToString()}});
+    if (kubernetes_ != nullptr) {
+      kubernetes_->Announce(ref, id);
+    } else {
+      cache_.EnvironmentChanged(ref, {});
+    }
   }
 
   Status Healthy() const { return csi_->SelfProbe(kProbeTimeout); }
@@ -331,6 +367,7 @@ class App::Impl {
   identity::TokenCache tokens_;
   identity::PodIdentities pods_;
   std::unique_ptr<store::FileStoreRegistry> file_stores_;
+  freshness::SharedHeads shared_heads_;
   cache::EnvironmentCache cache_;
   const status::FreshnessLog freshness_{[this] { return cache_.List(); }, clock_};
   std::unique_ptr<controller::VolumeSecretWriter> secret_writer_;
@@ -344,6 +381,7 @@ class App::Impl {
   std::unique_ptr<volume::VolumeManager> volumes_;
   std::unique_ptr<csi::Server> csi_;
   std::unique_ptr<status::AdminServer> admin_;
+  std::unique_ptr<freshness::WebhookReceiver> webhooks_;
   std::unique_ptr<status::HttpServer> http_;
 };
 

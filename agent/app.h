@@ -37,7 +37,7 @@ struct AppOptions {
   std::string stores_dir;
   // Empty: the pod's own service account.
   std::string kubeconfig;
-  // Of the mirror's leases; empty: the pod's own, or the kubeconfig's.
+  // Of the agents' leases; empty: the pod's own, or the kubeconfig's.
   std::string namespace_name;
   // Whose stores and objects are served.
   kube::NamespaceScope watch_namespaces;
@@ -53,6 +53,10 @@ struct AppOptions {
   std::chrono::milliseconds max_stale{0};
   // How old values may get that HEAD cannot be trusted for.
   cache::MaxAge max_age{};
+  // Look at ESC once for all agents of the cluster.
+  bool share_probes = false;
+  // File with the secret of ESC's webhooks; empty: none are taken.
+  std::string webhook_secret_file;
 };
 
 // The node agent: the composition root, and the only place where the parts meet. Starting it brings

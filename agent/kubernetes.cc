@@ -6,6 +6,12 @@
 #include "base/version.h"
 
 namespace escagent {
+namespace {
+
+// Agents that hear of a change open it within this, not all at once.
+constexpr std::chrono::milliseconds kRelaySpread{700};
+
+}  // namespace
 
 Result<std::unique_ptr<Kubernetes>> Kubernetes::Find(const AppOptions& options,
                                                      identity::TokenCache& identities,
@@ -43,7 +49,8 @@ Kubernetes::Kubernetes(const AppOptions& options, kube::Config config,
 
 Kubernetes::~Kubernetes() = default;
 
-void Kubernetes::Start(const store::ApiFactory& api_factory, cache::EnvironmentCache& cache) {
+void Kubernetes::Start(const store::ApiFactory& api_factory, cache::EnvironmentCache& cache,
+                       freshness::SharedHeads& heads) {
   const std::string& own = cluster_->config().namespace_name;
   const std::string name = options_.namespace_name.empty() ? own : options_.namespace_name;
   LogInfo("using the API server",
@@ -60,10 +67,37 @@ void Kubernetes::Start(const store::ApiFactory& api_factory, cache::EnvironmentC
                                     .compat = options_.compat},
         cluster_->api(), informers_, *stores_, api_factory, cache, clock_);
   }
+  if (options_.share_probes) {
+    sharing_ = std::make_unique<freshness::ProbeSharing>(
+        freshness::ProbeSharing::Options{.namespace_name = name,
+                                         .node_name = options_.node_name,
+                                         .interval = options_.refresh_interval},
+        heads, cluster_->api(), informers_, *stores_, api_factory,
+        [&cache](const std::vector<cache::EnvironmentKey>& keys, std::chrono::milliseconds within) {
+          cache.HeadsChanged(keys, within);
+        },
+        clock_);
+  }
+  if (!options_.webhook_secret_file.empty()) {
+    relay_ = std::make_unique<freshness::ChangeRelay>(
+        name, cluster_->api(), informers_,
+        [&cache](const esc::EnvironmentRef& ref, bool here) {
+          cache.EnvironmentChanged(ref, here ? std::chrono::milliseconds(0) : kRelaySpread);
+        },
+        clock_);
+  }
   // After the mirror, which listens.
   stores_->Start();
 }
 
-void Kubernetes::StopMirror() { mirror_.reset(); }
+void Kubernetes::Announce(const esc::EnvironmentRef& ref, const std::string& id) {
+  if (relay_ != nullptr) relay_->Announce(ref, id);
+}
+
+void Kubernetes::Stop() {
+  relay_.reset();
+  mirror_.reset();
+  sharing_.reset();
+}
 
 }  // namespace escagent

@@ -6,6 +6,9 @@
 #include "agent/app.h"
 #include "agent/cache/environment_cache.h"
 #include "agent/controller/mirror.h"
+#include "agent/freshness/change_relay.h"
+#include "agent/freshness/probe_sharing.h"
+#include "agent/freshness/shared_heads.h"
 #include "agent/identity/token_cache.h"
 #include "agent/store/kube_store_registry.h"
 #include "base/clock.h"
@@ -29,15 +32,20 @@ class Kubernetes {
   Kubernetes(const Kubernetes&) = delete;
   Kubernetes& operator=(const Kubernetes&) = delete;
 
-  // Begins to read stores, and to mirror unless --mirror is off. `cache` outlives it or
-  // StopMirror().
-  void Start(const store::ApiFactory& api_factory, cache::EnvironmentCache& cache);
-  // Lets other agents mirror in place of this one.
-  void StopMirror();
+  // Begins to read stores, to mirror unless --mirror is off, and to look at ESC with the other
+  // agents with --share-probes. `cache` and `heads` outlive it or Stop().
+  void Start(const store::ApiFactory& api_factory, cache::EnvironmentCache& cache,
+             freshness::SharedHeads& heads);
+  // Tells the other agents that an environment has changed; nothing without --webhook-secret-file.
+  // `id` names the news.
+  void Announce(const esc::EnvironmentRef& ref, const std::string& id);
+  // Lets other agents mirror, and look at ESC, in place of this one.
+  void Stop();
 
   store::KubeStoreRegistry& stores() { return *stores_; }
   kube::Cluster& cluster() { return *cluster_; }
   // Null when there is none.
+  const freshness::ProbeSharing* sharing() const { return sharing_.get(); }
   const controller::Mirror* mirror() const { return mirror_.get(); }
 
  private:
@@ -51,6 +59,8 @@ class Kubernetes {
   kube::ScopedInformers informers_;
   std::unique_ptr<store::KubeStoreRegistry> stores_;
   std::unique_ptr<controller::Mirror> mirror_;
+  std::unique_ptr<freshness::ProbeSharing> sharing_;
+  std::unique_ptr<freshness::ChangeRelay> relay_;
 };
 
 }  // namespace escagent

@@ -57,6 +57,10 @@ std::vector<Flag> RunFlags() {
       {.name = "http-listen",
        .help = "health, metrics and status page, HOST:PORT; \"none\" for no listener",
        .fallback = "127.0.0.1:9808"},
+      {.name = "webhook-secret-file",
+       .help = "take ESC's webhooks at --http-listen, POST /webhooks/pulumi-esc, signed with the "
+               "secret in this file",
+       .fallback = ""},
       {.name = "admin-socket", .help = "socket for status and refresh", .fallback = kAdminSocket},
       {.name = "refresh-interval",
        .help = "how often to look for changes of an environment",
@@ -74,6 +78,9 @@ std::vector<Flag> RunFlags() {
       {.name = "max-age-unknown",
        .help = "the same where not all imports may be looked at",
        .fallback = "10m"},
+      {.name = "share-probes",
+       .help = "look at ESC once for all agents of the cluster instead of once for each: on or off",
+       .fallback = "off"},
       {.name = "stores",
        .help =
            "folder with (Cluster)SecretStore YAML files for volumes, instead of the API server's",
@@ -86,7 +93,7 @@ std::vector<Flag> RunFlags() {
        .help = "how to reach the API server; by default as the pod's service account",
        .fallback = ""},
       {.name = "namespace",
-       .help = "namespace of the mirror's leases; by default the pod's own",
+       .help = "namespace of the agents' leases; by default the pod's own",
        .fallback = "",
        .environment = {"POD_NAMESPACE"}},
       {.name = "watch-namespaces",
@@ -128,6 +135,7 @@ void ReadMirrorOptions(FlagSet& flags, AppOptions& options) {
   const std::string mirror = flags.OneOf("mirror", {"auto", "on", "off"});
   if (mirror == "on") options.mirror = MirrorMode::kOn;
   if (mirror == "off") options.mirror = MirrorMode::kOff;
+  options.share_probes = flags.OneOf("share-probes", {"on", "off"}) == "on";
   options.controller_class = flags.Text("controller-class");
   if (options.controller_class.empty()) flags.AddError("--controller-class: must not be empty");
   if (Result<mirror::Compat> compat = mirror::ParseCompat(flags.Text("eso-compat"))) {
@@ -170,6 +178,10 @@ AppOptions ReadOptions(FlagSet& flags) {
   }
   ReadMirrorOptions(flags, options);
   options.admin_socket = flags.AbsolutePath("admin-socket");
+  options.webhook_secret_file = flags.AbsolutePath("webhook-secret-file");
+  if (!options.webhook_secret_file.empty() && flags.Text("http-listen") == "none") {
+    flags.AddError("--webhook-secret-file: webhooks arrive at --http-listen, which is none");
+  }
   options.audit_log =
       flags.Text("audit-log") == "-" ? std::string("-") : flags.AbsolutePath("audit-log");
   options.refresh_interval = flags.Duration("refresh-interval", std::chrono::seconds(1));

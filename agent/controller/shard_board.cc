@@ -11,7 +11,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::string_view kNamePrefix = "esc-agent-mirror-";
 // Agents that start together share: who has more waits longer before it takes the next one.
 constexpr milliseconds kWaitForEachHeld{80};
 constexpr int kMaxWait = 80;  // milliseconds, random
@@ -45,13 +44,13 @@ ShardBoard::ShardBoard(Options options, std::uint_fast32_t seed)
       random_(seed),
       shards_(static_cast<std::size_t>(options_.shards)) {}
 
-std::string ShardBoard::LeaseName(int shard) {
-  return std::string(kNamePrefix) + std::to_string(shard);
+std::string ShardBoard::LeaseName(int shard) const {
+  return options_.name_prefix + std::to_string(shard);
 }
 
 std::optional<int> ShardBoard::ShardOfLease(std::string_view name) const {
-  if (!name.starts_with(kNamePrefix)) return std::nullopt;
-  const std::optional<std::uint64_t> shard = Number(name.substr(kNamePrefix.size()));
+  if (!name.starts_with(options_.name_prefix)) return std::nullopt;
+  const std::optional<std::uint64_t> shard = Number(name.substr(options_.name_prefix.size()));
   if (!shard || *shard >= shards_.size()) return std::nullopt;
   return static_cast<int>(*shard);
 }
@@ -177,7 +176,7 @@ kube::Lease ShardBoard::Written(const Shard& shard, int number, const std::strin
   kube::Lease lease;
   if (shard.lease) lease = *shard.lease;
   lease.key = {options_.namespace_name, LeaseName(number)};
-  lease.labels.insert_or_assign(kShardLabel, std::to_string(number));
+  lease.labels.insert_or_assign(options_.label, std::to_string(number));
   if (shard.wanted_by.empty()) lease.annotations.erase(kWantedByAnnotation);
   if (lease.holder_identity != holder) {
     lease.holder_identity = holder;
@@ -314,6 +313,12 @@ void ShardBoard::Drained(int number) {
 }
 
 std::vector<ShardBoard::Event> ShardBoard::TakeEvents() { return std::exchange(events_, {}); }
+
+std::string ShardBoard::HolderOf(int number, Time now) const {
+  const Shard& shard = At(number);
+  if (!shard.lease || (!IsOurs(shard) && ExpiryOf(shard) <= now)) return {};
+  return shard.lease->holder_identity;
+}
 
 std::optional<ShardBoard::Time> ShardBoard::UsableUntil(int shard) const {
   if (At(shard).state != State::kHeld) return std::nullopt;

@@ -15,8 +15,9 @@ namespace escagent::controller {
 
 // Set by an agent on a lease of another one that holds more shards than itself: its identity.
 inline constexpr char kWantedByAnnotation[] = "esc-agent.io/wanted-by";
-// On every lease of a shard: the shard's number.
+// On every lease of a shard of the mirror: the shard's number.
 inline constexpr char kShardLabel[] = "esc-agent.io/shard";
+inline constexpr char kMirrorLeasePrefix[] = "esc-agent-mirror-";
 
 // What one agent knows of the shards' leases, and what it should do next: the rules of ShardLeases,
 // without threads and calls. Not thread-safe.
@@ -38,6 +39,9 @@ class ShardBoard {
   struct Options {
     std::string namespace_name;
     std::string identity;
+    // Leases are called this and a number, and carry the shard's number as this label.
+    std::string name_prefix = kMirrorLeasePrefix;
+    std::string label = kShardLabel;
     int shards = 8;
     std::chrono::seconds duration{12};
     std::chrono::milliseconds renew{4000};
@@ -59,7 +63,7 @@ class ShardBoard {
   ShardBoard(Options options, std::uint_fast32_t seed);
 
   // "esc-agent-mirror-3".
-  static std::string LeaseName(int shard);
+  std::string LeaseName(int shard) const;
   // Nothing when it is not the name of a shard's lease.
   std::optional<int> ShardOfLease(std::string_view name) const;
 
@@ -82,6 +86,9 @@ class ShardBoard {
   void Drained(int shard);
 
   std::vector<Event> TakeEvents();
+  // Who holds the shard's lease, as far as this agent knows; empty when nobody does, or not any
+  // more.
+  std::string HolderOf(int shard, Time now) const;
   // Until when the shard may be used; nothing when it may not.
   std::optional<Time> UsableUntil(int shard) const;
   // The leases that this agent holds on the server, for giving them back.

@@ -17,6 +17,8 @@ std::uint_fast32_t RandomSeed() { return std::random_device()(); }
 ShardBoard::Options BoardOptions(const ShardLeases::Options& options) {
   return {.namespace_name = options.namespace_name,
           .identity = options.identity,
+          .name_prefix = options.name_prefix,
+          .label = options.label,
           .shards = options.shards,
           .duration = options.duration,
           .renew = options.renew};
@@ -65,7 +67,7 @@ void ShardLeases::Start(Callbacks callbacks) {
       StartThread("shard-leases", [this](const std::stop_token& stop) { RunLeases(stop); });
   informer_ = informers_.Start({.resource = kube::Leases(),
                                 .namespace_name = options_.namespace_name,
-                                .label_selector = kShardLabel,
+                                .label_selector = options_.label,
                                 .field_selector = ""},
                                std::make_shared<Handler>(*this));
 }
@@ -109,10 +111,10 @@ void ShardLeases::GiveBack(kube::Lease lease) {
   if (!again) LogWarning("a shard lease is left to expire", {{log_key::kError, again.error()}});
 }
 
-int ShardLeases::ShardOf(std::string_view namespace_name) const {
+int ShardLeases::ShardOf(std::string_view name) const {
   // FNV-1a, 64 bits (draft-eastlake-fnv).
   std::uint64_t hash = 0xcbf29ce484222325U;
-  for (const char c : namespace_name) {
+  for (const char c : name) {
     hash ^= static_cast<unsigned char>(c);
     hash *= 0x100000001b3U;
   }
@@ -122,6 +124,11 @@ int ShardLeases::ShardOf(std::string_view namespace_name) const {
 bool ShardLeases::Holds(int shard) const {
   const auto until = usable_until_[static_cast<std::size_t>(shard)].load();
   return until != 0 && clock_.Now().time_since_epoch().count() < until;
+}
+
+std::string ShardLeases::HolderOf(int shard) const {
+  MutexLock lock(mutex_);
+  return board_.HolderOf(shard, clock_.Now());
 }
 
 std::vector<ShardStatus> ShardLeases::GetStatus() const {

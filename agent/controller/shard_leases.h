@@ -30,11 +30,12 @@ struct ShardStatus {
   std::optional<Clock::WallTime> since;
 };
 
-// Which agent works on which namespaces. Namespaces fall into a fixed number of shards; each shard
-// is a Lease (coordination.k8s.io/v1) named esc-agent-mirror-N that one agent holds. An agent takes
-// the leases that are free, renews them, and gives some to agents that hold fewer, until the counts
-// differ by one at most. An agent that dies is followed by another when its leases are over
-// (`duration`), one that ends cleanly at once.
+// Which agent works on which names: namespaces for the mirror, environments for those who look at
+// ESC for all (agent/freshness). Names fall into a fixed number of shards; each shard is a Lease
+// (coordination.k8s.io/v1) that one agent holds. An agent takes the leases that are free, renews
+// them, and gives some to agents that hold fewer, until the counts differ by one at most. An agent
+// that dies is followed by another when its leases are over (`duration`), one that ends cleanly at
+// once.
 //
 // An agent that cannot renew stops using a shard before anybody else could take it; Holds() is to
 // be asked before each write.
@@ -47,6 +48,9 @@ class ShardLeases {
     std::string namespace_name;
     // Which agent this is: MakeIdentity(node name).
     std::string identity;
+    // As ShardBoard::Options.
+    std::string name_prefix = kMirrorLeasePrefix;
+    std::string label = kShardLabel;
     int shards = 8;
     std::chrono::seconds duration{12};
     std::chrono::milliseconds renew{4000};
@@ -81,9 +85,11 @@ class ShardLeases {
   void Release();
 
   // The same for all agents and versions.
-  int ShardOf(std::string_view namespace_name) const;
+  int ShardOf(std::string_view name) const;
   // Whether this agent may write for the shard now. Without locks.
   bool Holds(int shard) const;
+  // Who holds the shard now, as far as this agent knows; empty: nobody.
+  std::string HolderOf(int shard) const EXCLUDES(mutex_);
   bool HoldsNamespace(std::string_view namespace_name) const {
     return Holds(ShardOf(namespace_name));
   }

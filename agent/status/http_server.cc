@@ -12,6 +12,9 @@ namespace {
 
 // Besides the one that accepts. A probe takes milliseconds.
 constexpr int kThreads = 1;
+// Nobody else sends a body.
+constexpr std::size_t kMaxBody = 4096;
+constexpr std::size_t kMaxWebhook = 64 * 1024;
 
 void AddProbe(httplib::Server& server, const char* path, std::function<Status()> check) {
   server.Get(path, [check = std::move(check)](const httplib::Request&, httplib::Response& answer) {
@@ -34,6 +37,20 @@ void AddPage(httplib::Server& server, const char* path, const char* content_type
   });
 }
 
+void AddWebhook(httplib::Server& server,
+                std::function<int(const HttpServer::Webhook& webhook)> receive) {
+  server.Post(
+      "/webhooks/pulumi-esc",
+      [receive = std::move(receive)](const httplib::Request& request, httplib::Response& answer) {
+        answer.status = receive({.id = request.get_header_value("Pulumi-Webhook-ID"),
+                                 .kind = request.get_header_value("Pulumi-Webhook-Kind"),
+                                 .signature = request.get_header_value("Pulumi-Webhook-Signature"),
+                                 .body = request.body});
+        // Whoever is refused learns no more.
+        answer.set_content(answer.status == 200 ? "ok\n" : "refused\n", "text/plain");
+      });
+}
+
 }  // namespace
 
 HttpServer::HttpServer() : server_(std::make_unique<httplib::Server>()) {}
@@ -51,9 +68,10 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(Options options) {
   server.set_write_timeout(std::chrono::seconds(5));
   // An idle kept-alive connection holds a thread: scrapers may as well connect anew.
   server.set_keep_alive_max_count(1);
-  server.set_payload_max_length(4096);
+  server.set_payload_max_length(options.webhook ? kMaxWebhook : kMaxBody);
   AddProbe(server, "/healthz", std::move(options.healthy));
   AddProbe(server, "/readyz", std::move(options.ready));
+  if (options.webhook) AddWebhook(server, std::move(options.webhook));
   AddPage(server, "/metrics", "text/plain; version=0.0.4", std::move(options.metrics));
   AddPage(server, "/status", "application/json", std::move(options.status_json));
   AddPage(server, "/", "text/html; charset=utf-8", std::move(options.status_page));

@@ -18,6 +18,14 @@ namespace escagent::status {
 // Few threads, short timeouts; the callbacks run on them.
 class HttpServer {
  public:
+  // Headers Pulumi-Webhook-ID, -Kind and -Signature, and the body (at most 64 KiB).
+  struct Webhook {
+    std::string id;
+    std::string kind;
+    std::string signature;
+    std::string body;
+  };
+
   struct Options {
     std::string host;
     int port = 0;  // 0: any free one
@@ -26,6 +34,8 @@ class HttpServer {
     std::function<std::string()> metrics;
     std::function<std::string()> status_json;
     std::function<std::string()> status_page;
+    // POST /webhooks/pulumi-esc: the answer's status. Empty: there is no such path.
+    std::function<int(const Webhook& webhook)> webhook;
   };
 
   static Result<std::unique_ptr<HttpServer>> Start(Options options);

@@ -79,6 +79,14 @@ void AddCache(Families& out, const cache::CacheStats& stats) {
   };
   add("open", stats.opens, stats.open_failures);
   add("head", stats.heads, stats.head_failures);
+  out.Counter("esc_agent_esc_definitions_read_total",
+              "Definitions read to learn the imports of environments.", {},
+              static_cast<double>(stats.definitions));
+  const std::string spared = "esc_agent_heads_spared_total";
+  const std::string spared_help = "Looks at an environment that needed no request to ESC.";
+  out.Counter(spared, spared_help, {{"by", "agents"}}, static_cast<double>(stats.heads_shared));
+  out.Counter(spared, spared_help, {{"by", "environments"}},
+              static_cast<double>(stats.heads_spared - stats.heads_shared));
   out.Counter("esc_agent_snapshots_published_total",
               "Opens that brought new content, so that volumes were rotated.", {},
               static_cast<double>(stats.published));

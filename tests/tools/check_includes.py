@@ -45,6 +45,7 @@ DEPENDENCIES = {
     "agent/mirror": ["base", "esc", "esc/edit", "kube", "agent/cache", "agent/store", "agent/template"],
     "agent/controller": ["base", "esc", "esc/edit", "kube", "agent/cache", "agent/store", "agent/mirror",
                          "agent/template", "agent/volume"],
+    "agent/freshness": ["base", "esc", "kube", "agent/cache", "agent/store", "agent/controller"],
     "agent/doctor": ["base", "esc", "kube", "fuse", "fuse/keeper", "agent/store", "agent/status"],
     # Where the parts meet.
     "agent": None,
@@ -64,7 +65,7 @@ LIBRARIES = [
     (r"httplib\.h", ["esc/devserver", "agent/status"]),
     (r"CLI/", ["agent"]),
     (r"prometheus/", ["agent"]),
-    (r"openssl/", ["base", "esc", "agent/store", "agent/mirror/data_hash", "agent/template"]),
+    (r"openssl/", ["base", "esc", "agent/store", "agent/freshness/webhook_receiver", "agent/mirror/data_hash", "agent/template"]),
     (r"gtest/|gmock/|benchmark/", []),
 ]
 

@@ -136,7 +136,7 @@ class ShardBoardTest : public ::testing::Test {
 
 TEST_F(ShardBoardTest, NamesOfLeases) {
   const ShardBoard board({.namespace_name = "esc", .identity = "a"}, 1);
-  EXPECT_EQ(ShardBoard::LeaseName(3), "esc-agent-mirror-3");
+  EXPECT_EQ(board.LeaseName(3), "esc-agent-mirror-3");
   EXPECT_EQ(board.ShardOfLease("esc-agent-mirror-3"), 3);
   for (const char* name : {"esc-agent-mirror-8", "esc-agent-mirror-", "esc-agent-mirror-1x",
                            "esc-agent-mirror--1", "other-3"}) {
