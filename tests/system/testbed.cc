@@ -138,12 +138,14 @@ void Testbed::WriteStoreFile(const std::string& file, const std::string& yaml) c
   WriteAll(folder_ + "/stores/" + file, yaml);
 }
 
-void Testbed::StartDevServer() {
+void Testbed::StartDevServer(const std::vector<std::string>& flags) {
   const std::string listen = esc_url_.empty() ? "127.0.0.1:0" : esc_url_.substr(7);
+  std::vector<std::string> argv = {
+      program(), "dev-server", "--definitions", folder_ + "/definitions", "--listen", listen};
+  argv.insert(argv.end(), flags.begin(), flags.end());
   dev_server_ = std::make_unique<Process>(
-      std::vector<std::string>{program(), "dev-server", "--definitions", folder_ + "/definitions",
-                               "--listen", listen},
-      std::map<std::string, std::string>{{"ESC_AGENT_TOKEN", token_}}, folder_ + "/dev-server");
+      argv, std::map<std::string, std::string>{{"ESC_AGENT_TOKEN", token_}},
+      folder_ + "/dev-server");
   if (!dev_server_->WaitForOutput("http://", kStartTimeout)) {
     Die("the dev server did not start:\n" + dev_server_->Out() + dev_server_->Err());
   }

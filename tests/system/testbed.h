@@ -31,8 +31,9 @@ class Testbed {
   // Writes any YAML into the stores folder.
   void WriteStoreFile(const std::string& file, const std::string& yaml) const;
 
-  // Starts the dev server, which accepts only token(), on a free port (or on that of the last one).
-  void StartDevServer();
+  // Starts the dev server with further flags, which accepts only token() and what it issues itself,
+  // on a free port (or on that of the last one).
+  void StartDevServer(const std::vector<std::string>& flags = {});
   void StopDevServer();
   // Starts esc-keeper with further flags and waits until it listens; or, when there is one, another
   // that takes over from it, and waits for the end of the first. Agents started from now on use it.
