@@ -84,10 +84,13 @@ json DiagnosticsToJson(std::span<const Diagnostic> diagnostics) {
     json entry = {{"summary", diagnostic.summary}, {"severity", is_error ? "error" : "warning"}};
     if (!diagnostic.path.empty()) entry["path"] = diagnostic.path;
     if (diagnostic.line > 0) {
-      entry["range"] = {
-          {"environment", diagnostic.environment},
-          {"begin", PositionToJson(diagnostic.line, diagnostic.column, diagnostic.byte)},
-          {"end", PositionToJson(diagnostic.end_line, diagnostic.end_column, diagnostic.end_byte)}};
+      const json begin = PositionToJson(diagnostic.line, diagnostic.column, diagnostic.byte);
+      // A range without an end ends where it begins.
+      const json end =
+          diagnostic.end_line == 0
+              ? begin
+              : PositionToJson(diagnostic.end_line, diagnostic.end_column, diagnostic.end_byte);
+      entry["range"] = {{"environment", diagnostic.environment}, {"begin", begin}, {"end", end}};
     }
     array.push_back(std::move(entry));
   }

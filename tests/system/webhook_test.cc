@@ -27,7 +27,7 @@ class WebhookTest : public MirrorTest {
  protected:
   void StartAgents() {
     WriteAll(bed_->node().folder() + "/webhook-secret", std::string(kSecret) + "\n");
-    for (const std::size_t index : {0, 1}) {
+    for (const std::size_t index : {std::size_t{0}, std::size_t{1}}) {
       bed_->StartAgent(index, {"--refresh-interval", "1h", "--webhook-secret-file",
                                bed_->node().folder() + "/webhook-secret"});
     }
@@ -78,7 +78,7 @@ TEST_P(WebhookTest, OneAgentReceivesAndAllFollow) {
   const std::string store = bed_->ApplyClusterStore("store", "app");
   StartAgents();
   std::vector<std::string> targets;
-  for (const std::size_t index : {0, 1}) {
+  for (const std::size_t index : {std::size_t{0}, std::size_t{1}}) {
     const std::string pod = "pod-" + std::to_string(index);
     const auto target = bed_->Publish(
         bed_->Volume(pod, bed_->MakePod(pod), {{"clusterSecretStore", store}, {"path", "app"}}),
