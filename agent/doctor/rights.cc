@@ -73,6 +73,8 @@ std::string_view Consequence(Use use) {
       return "stores or their tokens cannot be read";
     case Use::kWrites:
       return "Secrets cannot be written (the mirror, mirrorTo)";
+    case Use::kSharing:
+      return "agents do not tell each other what has changed (--share-probes, webhooks)";
     case Use::kMirror:
       return "the mirror does not work";
     case Use::kEvents:
@@ -133,6 +135,11 @@ std::vector<Right> AllRights() {
                {"leases"},
                {"get", "list", "watch", "create", "update", "patch", "delete"},
                Use::kMirror,
+               Place::kOwn},
+           Row{"",
+               {"configmaps"},
+               {"get", "list", "watch", "create", "patch"},
+               Use::kSharing,
                Place::kOwn},
        }) {
     Add(row, rights);

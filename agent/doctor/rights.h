@@ -15,6 +15,7 @@ enum class Use {
   kVolumes,  // stores and their tokens
   kWrites,   // of Secrets: the mirror, and volumes with mirrorTo
   kMirror,
+  kSharing,   // of what agents know of ESC; each asks by itself without
   kEvents,    // told in kubectl describe; nothing fails without
   kRestarts,  // restart-on-change; nothing else fails without
 };
