@@ -7,10 +7,10 @@
 #include "base/duration.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/rfc3339.h"
 #include "base/strings.h"
 #include "kube/json_fields.h"
 #include "kube/message_text.h"
-#include "base/rfc3339.h"
 
 namespace escagent::kube {
 namespace {

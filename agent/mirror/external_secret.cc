@@ -5,8 +5,8 @@
 
 #include "agent/mirror/ready_condition.h"
 #include "agent/mirror/spec_parser.h"
-#include "kube/json_fields.h"
 #include "base/rfc3339.h"
+#include "kube/json_fields.h"
 
 namespace escagent::mirror {
 namespace {

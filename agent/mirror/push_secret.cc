@@ -13,8 +13,8 @@
 #include "agent/mirror/spec_choices.h"
 #include "agent/mirror/spec_reader.h"
 #include "agent/mirror/template_reader.h"
-#include "kube/json_fields.h"
 #include "base/rfc3339.h"
+#include "kube/json_fields.h"
 
 namespace escagent::mirror {
 namespace {

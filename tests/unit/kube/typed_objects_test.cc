@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "base/duration.h"
-#include "kube/lease.h"
 #include "base/rfc3339.h"
+#include "kube/lease.h"
 #include "kube/token_review.h"
 #include "tests/unit/kube/client_fixture.h"
 
