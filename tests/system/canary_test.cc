@@ -245,8 +245,9 @@ TEST_F(CanaryTest, NothingSecretComesOut) {
   EXPECT_TRUE(
       WaitFor([&] { return ReadAll(*target + "/password") == Marked("-second"); }, seconds(20)));
   bed_.WriteEnvironment("acme/app/good", "values: {password: {fn::fromJSON: " + Marked("") + "}}");
-  EXPECT_TRUE(WaitFor([&] { return HttpGet(bed_.AgentUrl() + "/status").contains("fromJSON"); },
-                      seconds(20)))
+  EXPECT_TRUE(
+      WaitFor([&] { return HttpGet(bed_.AgentUrl() + "/status").contains("decoding JSON string"); },
+              seconds(20)))
       << "the failed refresh is shown: " << HttpGet(bed_.AgentUrl() + "/status");
   CheckStats(good);
   CheckPages();
