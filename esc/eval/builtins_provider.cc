@@ -8,7 +8,6 @@
 namespace escagent::eval {
 namespace {
 
-constexpr std::size_t kProvider = 0;
 constexpr std::size_t kInputs = 1;
 constexpr std::size_t kState = 2;
 
