@@ -169,7 +169,7 @@ class Writer {
     }
     std::vector<const Node::Member*> members;
     for (const Node::Member& member : node.members) members.push_back(&member);
-    std::ranges::stable_sort(members, [](const Node::Member* a, const Node::Member* b) {
+    std::ranges::sort(members, [](const Node::Member* a, const Node::Member* b) {
       return Before(a->key, b->key);
     });
     for (const Node::Member* member : members) {
