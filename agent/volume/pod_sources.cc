@@ -39,8 +39,7 @@ Result<VolumeSource> PodSources::Renew(const VolumeIdentity& identity, const Sec
 VolumeSource PodSources::Make(const VolumeIdentity& identity,
                               std::shared_ptr<identity::RenewedToken> token) const {
   store::ResolvedStore resolved;
-  resolved.name =
-      "ServiceAccount " + identity.pod.namespace_name + "/" + identity.pod.service_account;
+  resolved.name = NamedSource(identity).store;
   resolved.api_url = token->key().api_url;
   resolved.ref = identity.attributes.pod_environment->ref;
   resolved.identity = token->key().Digest();

@@ -28,6 +28,17 @@ bool SamePod(const csi::PodInfo& a, const csi::PodInfo& b) {
 
 }  // namespace
 
+SourceName NamedSource(const VolumeIdentity& identity) {
+  const std::string in_namespace = identity.pod.namespace_name + "/";
+  if (const auto& environment = identity.attributes.pod_environment) {
+    return {.store = "ServiceAccount " + in_namespace + identity.pod.service_account,
+            .environment = environment->ref.ToString()};
+  }
+  StoreName store = identity.attributes.store;
+  if (!store.cluster) store.name = in_namespace + store.name;
+  return {.store = store.ToString(), .environment = {}};
+}
+
 Result<VolumeIdentity> ReadRequest(const csi::PublishRequest& request) {
   ESC_RETURN_IF_ERROR(ValidateTarget(request.target_path));
   VolumeIdentity identity;

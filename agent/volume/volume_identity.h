@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "agent/volume/volume_attributes.h"
+#include "agent/volume/volume_status.h"
 #include "base/result.h"
 #include "csi/volume_service.h"
 
@@ -25,6 +26,10 @@ struct VolumeIdentity {
   };
   Requested requested;
 };
+
+// What a request says of its source, before anybody is asked. A store's environment is not known
+// then.
+SourceName NamedSource(const VolumeIdentity& identity);
 
 // INVALID_ARGUMENT when the target, an attribute or a mount flag cannot be.
 Result<VolumeIdentity> ReadRequest(const csi::PublishRequest& request);

@@ -61,17 +61,19 @@ Status VolumeManager::Publish(const csi::PublishRequest& request) {
                        gate_.Enter(request.volume_id, options_.patience));
   if (stop_.stop_requested()) return Unavailable("publish volume: the agent is stopping");
   const bool known = Find(request.volume_id) != nullptr;
-  const Status status = DoPublish(request);
+  VolumeEvent event{.kind = known ? VolumeEvent::Kind::kRepublish : VolumeEvent::Kind::kPublish,
+                    .volume_id = request.volume_id,
+                    .error = std::nullopt,
+                    .pod = request.pod};
+  const Status status = DoPublish(request, event.source);
   if (IsNotYet(status, clock_.Now() - request.received_at)) return status;
-  VolumeEvent event = EventOf(known ? VolumeEvent::Kind::kRepublish : VolumeEvent::Kind::kPublish,
-                              request.volume_id);
-  event.pod = request.pod;
   Observe(std::move(event), status, request.received_at);
   return status;
 }
 
-Status VolumeManager::DoPublish(const csi::PublishRequest& request) {
+Status VolumeManager::DoPublish(const csi::PublishRequest& request, SourceName& source) {
   ESC_ASSIGN_OR_RETURN(VolumeIdentity identity, ReadRequest(request));
+  source = NamedSource(identity);
   const Secret& tokens = request.service_account_tokens;
   if (const VolumePointer volume = Find(identity.volume_id)) {
     return Republish(*volume, identity, tokens);
@@ -80,20 +82,22 @@ Status VolumeManager::DoPublish(const csi::PublishRequest& request) {
   ESC_RETURN_IF_ERROR(CheckMirror(identity));
   ESC_RETURN_IF_ERROR(CheckTargetIsFree(identity.volume_id, identity.target));
   ESC_ASSIGN_OR_RETURN(const bool is_mount_point, mounter_.IsMountPoint(identity.target));
-  Status status = PublishNew(std::move(identity), tokens, request.received_at, is_mount_point);
+  Status status =
+      PublishNew(std::move(identity), tokens, request.received_at, is_mount_point, source);
   if (status || !is_mount_point) return status;
   return std::unexpected(ForRepair(std::move(status).error()));
 }
 
 Status VolumeManager::PublishNew(VolumeIdentity identity, const Secret& tokens,
-                                 Clock::TimePoint asked_at, bool is_mount_point) {
+                                 Clock::TimePoint asked_at, bool is_mount_point,
+                                 SourceName& source_name) {
   const bool as_pod = identity.attributes.pod_environment.has_value();
   ESC_ASSIGN_OR_RETURN(const VolumeSource source,
                        as_pod
                            ? pod_sources_.Admit(identity, tokens, asked_at)
                            : sources_.Find(identity.pod.namespace_name, identity.attributes.store));
-  const VolumePointer volume =
-      MakeVolume(std::move(identity), {source.store_name, source.key.ref.ToString()});
+  source_name = {source.store_name, source.key.ref.ToString()};
+  const VolumePointer volume = MakeVolume(std::move(identity), source_name);
   if (as_pod) volume->SetPodSource(source);
   ESC_RETURN_IF_ERROR(SubscribeNew(*volume, source, asked_at));
   // A dead mount is repaired at once: its pod has found the Secret long ago.

@@ -98,10 +98,11 @@ class VolumeManager final : public csi::VolumeService {
  private:
   using VolumePointer = std::shared_ptr<Volume>;
 
-  Status DoPublish(const csi::PublishRequest& request) EXCLUDES(mutex_);
+  // `source` becomes what is known of it, however it ends.
+  Status DoPublish(const csi::PublishRequest& request, SourceName& source) EXCLUDES(mutex_);
   // Waits for ESC since `asked_at`, by answering "not yet" (csi::VolumeService::Publish).
   Status PublishNew(VolumeIdentity identity, const Secret& tokens, Clock::TimePoint asked_at,
-                    bool is_mount_point) EXCLUDES(mutex_);
+                    bool is_mount_point, SourceName& source_name) EXCLUDES(mutex_);
   VolumePointer MakeVolume(VolumeIdentity identity, SourceName source) const;
   // Whether the Secret of `mirrorTo` can be written at all.
   Status CheckMirror(const VolumeIdentity& identity) const;

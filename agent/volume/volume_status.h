@@ -14,7 +14,7 @@ namespace escagent::volume {
 
 // Where a volume's values come from, for people.
 struct SourceName {
-  std::string store;        // "SecretStore default/app"
+  std::string store;        // "SecretStore default/app", "ServiceAccount shop/web"
   std::string environment;  // "org/project/env[@version]"
 };
 

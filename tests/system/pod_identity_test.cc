@@ -4,6 +4,8 @@
 #include <chrono>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,7 +48,11 @@ class PodIdentityTest : public ::testing::Test {
                          "--oidc-policy", bed_.folder() + "/policy.yaml", "--oidc-max-expiration",
                          expiration});
   }
-  void StartAgent() { bed_.StartAgent({"--refresh-interval", "1s", "--log-level", "debug"}); }
+  void StartAgent() {
+    bed_.StartAgent(
+        {"--refresh-interval", "1s", "--log-level", "debug", "--audit-log", AuditLog()});
+  }
+  std::string AuditLog() const { return bed_.folder() + "/audit.log"; }
 
   // Each of these service accounts may use the environment of its name, and nobody else anything.
   void Allow(const std::vector<std::string>& accounts) const {
@@ -95,11 +101,20 @@ class PodIdentityTest : public ::testing::Test {
     const auto stats = bed_.kubelet().Stats(bed_.endpoint(), volume);
     return stats ? stats->volume_condition().message() : stats.error().message;
   }
+  // The audit log's line of a pod's denied mount.
+  std::optional<json> DeniedInAudit(const std::string& pod) const {
+    std::istringstream lines(ReadAll(AuditLog()));
+    for (std::string line; std::getline(lines, line);) {
+      const auto event = ParseJson(line, "a line of the audit log");
+      if (event && event->value("pod", "") == pod && !event->value("allowed", true)) return *event;
+    }
+    return std::nullopt;
+  }
   // None of the tokens is in anything that the agent says or shows.
   void ExpectNoTokens(const std::vector<InlineVolume>& volumes) {
     const std::string all = bed_.agent().Out() + bed_.agent().Err() +
                             HttpGet(bed_.AgentUrl() + "/metrics") +
-                            HttpGet(bed_.AgentUrl() + "/status");
+                            HttpGet(bed_.AgentUrl() + "/status") + ReadAll(AuditLog());
     for (const InlineVolume& volume : volumes) {
       const auto tokens = ParseJson(volume.service_account_tokens, "tokens");
       const auto jwt = (*tokens)["urn:pulumi:org:acme"]["token"].get<std::string>();
@@ -141,6 +156,11 @@ TEST_F(PodIdentityTest, ServiceAccountsNeverCross) {
   const auto stranger = Publish(PodVolume("stranger-1", "stranger"));
   ASSERT_FALSE(stranger);
   EXPECT_EQ(stranger.error().code, Code::kPermissionDenied);
+  EXPECT_TRUE(WaitFor([this] { return DeniedInAudit("stranger-1").has_value(); }, kPatience));
+  const json denied = DeniedInAudit("stranger-1").value_or(json::object());
+  EXPECT_EQ(denied.value("environment", ""), "acme/shop/stranger");
+  EXPECT_EQ(denied.value("store", ""), "ServiceAccount default/stranger");
+  EXPECT_EQ(denied.value("serviceAccount", ""), "stranger");
   ExpectNoTokens({web, api, other});
 }
 

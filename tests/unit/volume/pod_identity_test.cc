@@ -116,6 +116,10 @@ TEST_F(PodIdentityTest, ADeniedPodIsNotMountedWhateverIsCached) {
   EXPECT_THAT(status.error().message, AllOf(HasSubstr("no policy"), Not(HasSubstr(kCanary))));
   EXPECT_EQ(mounter_.MountCount(), 1U);
   EXPECT_EQ(Hello("v1"), "world");
+  const VolumeEvent event = Events(VolumeEvent::Kind::kPublish).back();
+  ASSERT_TRUE(event.error);
+  EXPECT_EQ(event.source.store, "ServiceAccount default/podinfo");
+  EXPECT_EQ(event.source.environment, kDev);
 }
 
 TEST_F(PodIdentityTest, DuringAnOutageOnlyKnownIdentitiesAreServed) {

@@ -214,6 +214,9 @@ TEST_P(FailingPublishTest, LeavesNothingBehind) {
   ASSERT_EQ(events.size(), 1U);
   ASSERT_TRUE(events[0].error);
   EXPECT_EQ(events[0].error->code, step.code);
+  // The source is named as soon as the attributes are understood.
+  EXPECT_EQ(events[0].source.store.empty(), std::string_view(step.description) == "wrong attribute")
+      << step.description;
 
   // And nothing in the way of the next try.
   esc_->StopFailing(Operation::kOpen);
