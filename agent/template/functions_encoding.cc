@@ -7,6 +7,7 @@
 
 #include "agent/template/function.h"
 #include "agent/template/number.h"
+#include "base/go_base64.h"
 #include "base/secret.h"
 #include "base/strings.h"
 
@@ -15,38 +16,9 @@
 namespace escagent::gotemplate {
 namespace {
 
-constexpr std::string_view kBase32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-constexpr std::string_view kBase64 =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 bool IsLineBreak(char c) { return c == '\r' || c == '\n'; }
 
-// Where Go's decoder finds the first fault in a text that DecodeBase64 refused.
-std::size_t Base64Fault(std::string_view text) {
-  std::size_t digits = 0;
-  std::size_t start = 0;  // of the group of four
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    if (IsLineBreak(text[at])) continue;
-    if (kBase64.contains(text[at])) {
-      if (digits++ % 4 == 0) start = at;
-      continue;
-    }
-    if (text[at] != '=' || digits % 4 < 2) return at;
-    const auto next = [&text](std::size_t from) {
-      while (from < text.size() && IsLineBreak(text[from])) ++from;
-      return from;
-    };
-    std::size_t after = next(at + 1);
-    if (digits % 4 == 2) {
-      if (after == text.size()) return after;
-      if (text[after] != '=') return after - 1;
-      after = next(after + 1);
-    }
-    return after;
-  }
-  return start;
-}
-
+constexpr std::string_view kBase32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 Result<Value> EncodeBase64Text(Call& call) {
   SecretBuilder out;
   EncodeBase64(call.Text(0), out);
@@ -56,8 +28,7 @@ Result<Value> EncodeBase64Text(Call& call) {
 Result<Value> DecodeBase64Text(Call& call) {
   const std::optional<Secret> decoded = DecodeBase64(call.Text(0));
   if (decoded) return call.Make(std::string(decoded->Reveal()));
-  return call.Make("illegal base64 data at input byte " +
-                   std::to_string(Base64Fault(call.Text(0))));
+  return call.Make(DescribeBase64Fault(call.Text(0)));
 }
 
 Result<Value> EncodeBase32(Call& call) {

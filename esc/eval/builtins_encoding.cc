@@ -2,10 +2,12 @@
 #include <string>
 #include <utility>
 
+#include "base/go_base64.h"
 #include "base/strings.h"
 #include "esc/eval/builtin.h"
 #include "esc/eval/call.h"
 #include "esc/eval/go_yaml.h"
+#include "esc/eval/json_fault.h"
 #include "esc/eval/json_reader.h"
 #include "esc/json_writer.h"
 
@@ -26,7 +28,7 @@ NodePtr CallFromBase64(Call& call) {
   if (value->unknown) return call.Unknown(value->contains_secret);
   auto bytes = DecodeBase64(value->Text());
   if (!bytes) {
-    call.Fail("decoding base64 string: illegal base64 data");
+    call.Fail("decoding base64 string: " + DescribeBase64Fault(value->Text()));
     return call.Unknown(value->contains_secret);
   }
   return call.String(*std::move(bytes), value->contains_secret);
@@ -55,7 +57,9 @@ NodePtr CallFromJson(Call& call) {
   if (value->unknown) return call.Unknown(value->contains_secret);
   auto parsed = ReadJsonValue(value->Text(), value->contains_secret, &call.cell(), call.budget());
   if (!parsed) {
-    call.Fail("decoding JSON string: " + parsed.error().message);
+    call.Fail(
+        "decoding JSON string: " +
+        DescribeJsonFault(value->Text(), value->contains_secret).value_or(parsed.error().message));
     return call.Unknown(value->contains_secret);
   }
   return *std::move(parsed);

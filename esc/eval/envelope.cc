@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "base/go_base64.h"
 #include "base/strings.h"
 
 namespace escagent::eval {
@@ -49,7 +50,7 @@ Secret EncodeEnvelope(std::string_view ciphertext) {
 
 Result<Secret> DecodeEnvelope(std::string_view text) {
   const std::optional<Secret> envelope = DecodeBase64(text);
-  if (!envelope) return InvalidArgument("not base64");
+  if (!envelope) return InvalidArgument(DescribeBase64Fault(text));
   std::string_view bytes = envelope->Reveal();
   if (bytes.size() < kMinSize) return InvalidArgument("EOF");
   if (!bytes.starts_with(kMagic)) return InvalidArgument("invalid header");

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "esc/eval/echo_provider.h"
+#include "esc/eval/echo_rotator.h"
 #include "esc/eval/env_provider.h"
 #include "esc/eval/exec_provider.h"
 #include "esc/eval/file_provider.h"
@@ -14,6 +15,7 @@ Status AddLocalProviders(const LocalProviderOptions& options, const Clock& clock
                          ProviderRegistry& registry) {
   constexpr std::chrono::seconds kExecTimeout{10};
   ESC_RETURN_IF_ERROR(registry.AddProvider("test", std::make_shared<EchoProvider>()));
+  ESC_RETURN_IF_ERROR(registry.AddRotator("test", std::make_shared<EchoRotator>()));
   if (!options.files.empty()) {
     ESC_RETURN_IF_ERROR(
         registry.AddProvider("file", std::make_shared<FileProvider>(options.files)));

@@ -69,7 +69,7 @@ Node OwnPart(const Node& node) {
 // `node`, which lay over `old_base`, over `new_base`, which is the same with something below it.
 NodePtr Rebase(const NodePtr& node, const NodePtr& old_base, const NodePtr& new_base,
                Evaluation& evaluation) {
-  if (!new_base || Same(old_base, new_base)) return node;
+  if (!new_base || old_base == new_base) return node;
   if (Same(node, old_base)) return new_base;
   evaluation.budget.Spend(CostOf(*node) + CostOf(*new_base));
   if (evaluation.budget.IsSpent()) return node;

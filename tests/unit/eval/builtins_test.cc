@@ -99,9 +99,10 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"{fn::toBase64: '${num}'}",
                   "2:21 values.v[\"fn::toBase64\"] expected string, got number"},
         FaultCase{"{fn::fromBase64: '!'}",
-                  "2:6 values.v decoding base64 string: illegal base64 data"},
+                  "2:6 values.v decoding base64 string: illegal base64 data at input byte 0"},
         FaultCase{"{fn::fromJSON: '{\"a\": secretish}'}",
-                  "2:6 values.v decoding JSON string: not JSON, fault at byte 7"},
+                  "2:6 values.v decoding JSON string: invalid character 's' looking for "
+                  "beginning of value"},
         FaultCase{"{fn::fromJSON: {}}",
                   "2:21 values.v[\"fn::fromJSON\"] expected string, got object"},
         FaultCase{"{fn::toJSON: '${missing}'}",

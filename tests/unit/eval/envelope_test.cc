@@ -34,7 +34,7 @@ TEST(EnvelopeTest, RoundTrip) {
 }
 
 TEST(EnvelopeTest, RefusesWhatIsNone) {
-  EXPECT_EQ(FaultOf("!"), "not base64");
+  EXPECT_EQ(FaultOf("!"), "illegal base64 data at input byte 0");
   EXPECT_EQ(FaultOf(Base64("escx")), "EOF");
   EXPECT_EQ(FaultOf(Base64("0123456789abcdef")), "invalid header");
   EXPECT_EQ(FaultOf(Base64("escx456789abcdef")), "invalid checksum");

@@ -39,6 +39,23 @@ TEST(EnvironmentJsonTest, HasValuesWithTracesOfWhatTheyOverride) {
       "demo/root");
 }
 
+// A part of an unknown value that gets something below it later is asked for once more, and both
+// show, as with ESC.
+TEST(EnvironmentJsonTest, HasEachStepThroughUnknownValues) {
+  MapLoader loader(Definitions{{"p/a", "values: {o: {foo: bar}}"},
+                               {"p/b", "values: {o: {fn::open::none: {}}}"},
+                               {"p/c", "imports: [p/b]\nvalues: {o: {baz: qux}}"}});
+  const json environment = EnvironmentOf(EvaluateText("imports: [p/a, p/c]", &loader));
+  const json& baz = environment["properties"]["o"]["value"]["baz"];
+  const json& first = baz["trace"]["base"];
+  EXPECT_TRUE(first.value("unknown", false));
+  EXPECT_EQ(first["trace"]["def"]["begin"]["column"].get<int>(), 14);  // of the key
+  const json& second = first["trace"]["base"];
+  EXPECT_TRUE(second.value("unknown", false));
+  EXPECT_EQ(second["trace"]["def"]["begin"]["column"].get<int>(), 19);  // of the value
+  EXPECT_FALSE(second["trace"].contains("base"));
+}
+
 TEST(EnvironmentJsonTest, HasExpressionsAndSchemas) {
   const json environment = EnvironmentOf(EvaluateText(
       "values:\n  o: {k: 1}\n  s: ${o.k}\n  i: a ${o.k}\n  c: {fn::toJSON: '${o}'}\n"));

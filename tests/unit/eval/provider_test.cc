@@ -179,6 +179,23 @@ class LocalProvidersTest : public testing::Test {
   std::filesystem::path folder_;
 };
 
+TEST_F(LocalProvidersTest, TheTestRotatorKeepsTheTextBefore) {
+  const std::string definition =
+      "values:\n  a: {fn::rotate::test: {inputs: {next: new}, state: {current: old}}}\n";
+  EXPECT_EQ(Revealed(Evaluate(definition)), R"({"a":{"current":"old"}})");
+  EXPECT_EQ(Findings(Evaluate("values:\n  a: {fn::rotate::test: {inputs: {next: new}}}")),
+            "2:6 values.a fn::rotate::test was not rotated yet");
+  ProviderRegistry registry;
+  ASSERT_TRUE(AddLocalProviders({}, clock_, registry));
+  EvalOptions options;
+  options.providers = &registry;
+  options.mode = EvalMode::kRotate;
+  const EvalResult rotated = eval::Evaluate(definition, options);
+  EXPECT_EQ(Revealed(rotated), R"({"a":{"current":"new","previous":"old"}})");
+  ASSERT_EQ(rotated.rotations.size(), 1u);
+  EXPECT_EQ(rotated.rotations[0].status, Rotation::Status::kSucceeded);
+}
+
 TEST_F(LocalProvidersTest, FilesAreReadBelowTheFolderOnly) {
   std::filesystem::create_directories(folder_ / "open/sub");
   Write("secret", "outside");

@@ -20,6 +20,7 @@ constexpr Case kBase[] = {
     {R"({{ b64dec "abcde" }})", "illegal base64 data at input byte 4"},
     {R"({{ b64dec "ab=" }})", "illegal base64 data at input byte 3"},
     {R"({{ b64dec "ab" }})", "illegal base64 data at input byte 0"},
+    {R"({{ b64dec "abcd\na\nb" }})", "illegal base64 data at input byte 6"},
     {R"({{ b64dec "" }})", ""},
     {R"({{ b32enc "hello" }})", "NBSWY3DP"},
     {R"({{ b32dec "NBSWY3DP" }})", "hello"},
