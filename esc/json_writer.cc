@@ -35,6 +35,11 @@ std::string Escape(char c, bool escape_html) {
   return std::string("\\u00") + kHex[byte >> 4U] + kHex[byte & 0xFU];
 }
 
+// Whether it stands for itself whatever the options: nearly every character does.
+bool IsPlain(char c) {
+  return c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
+}
+
 // The number of bytes of the UTF-8 character at the start of `text`; 0 when there is none.
 std::size_t CharacterSize(std::string_view text) {
   for (std::size_t size = 1; size <= 4 && size <= text.size(); ++size) {
@@ -133,6 +138,10 @@ void WriteJsonString(std::string_view text, bool escape_html, SecretBuilder& out
     run = i;
   };
   while (i < text.size()) {
+    if (IsPlain(text[i])) {
+      ++i;
+      continue;
+    }
     if (static_cast<unsigned char>(text[i]) < 0x80) {
       if (const std::string escape = Escape(text[i], escape_html); !escape.empty()) {
         replace(1, escape);

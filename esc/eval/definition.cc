@@ -74,7 +74,7 @@ std::vector<Import> ParseImports(const SyntaxNode& node, Diagnostics& diagnostic
 
 // The values differ from any other object: calls are not allowed, some names are reserved, and "$"
 // in keys is an ordinary character.
-void ParseValues(const SyntaxNode& node, Definition& definition, Diagnostics& diagnostics) {
+void ParseValues(SyntaxNode node, Definition& definition, Diagnostics& diagnostics) {
   Expression& values = definition.values;
   values.range = node.range;
   values.path = node.path;
@@ -86,13 +86,13 @@ void ParseValues(const SyntaxNode& node, Definition& definition, Diagnostics& di
     return;
   }
   std::unordered_map<std::string, std::size_t> seen;
-  for (const SyntaxNode::Entry& entry : node.entries) {
+  for (SyntaxNode::Entry& entry : node.entries) {
     const std::string& key = entry.key.text;
     if (key.starts_with("fn::")) {
       AddError(diagnostics, entry.key.range, entry.key.path,
                "builtin function call \"" + key + "\" not allowed at the top level");
     }
-    Expression value = ParseExpression(entry.value, diagnostics);
+    Expression value = ParseExpression(std::move(entry.value), diagnostics);
     if (std::ranges::find(kReservedKeys, key) != kReservedKeys.end()) {
       definition.reserved.push_back({.key = key, .range = entry.key.range, .path = entry.key.path});
     } else {
@@ -112,9 +112,9 @@ std::string DescribeUnknownField(const std::string& key) {
   return text + "Existing fields are: 'description', 'imports', 'values'";
 }
 
-void ParseTopLevel(const SyntaxNode& root, Definition& definition, Diagnostics& diagnostics) {
+void ParseTopLevel(SyntaxNode root, Definition& definition, Diagnostics& diagnostics) {
   std::unordered_set<std::string_view> seen;
-  for (const SyntaxNode::Entry& entry : root.entries) {
+  for (SyntaxNode::Entry& entry : root.entries) {
     const std::string& key = entry.key.text;
     if (!seen.insert(key).second) {
       AddWarning(diagnostics, entry.key, "duplicate key \"" + key + "\"");
@@ -123,7 +123,7 @@ void ParseTopLevel(const SyntaxNode& root, Definition& definition, Diagnostics& 
     if (EqualsIgnoreCase(key, "imports")) {
       definition.imports = ParseImports(entry.value, diagnostics);
     } else if (EqualsIgnoreCase(key, "values")) {
-      ParseValues(entry.value, definition, diagnostics);
+      ParseValues(std::move(entry.value), definition, diagnostics);
     } else if (EqualsIgnoreCase(key, "description")) {
       if (entry.value.kind != SyntaxNode::Kind::kString) {
         AddError(diagnostics, entry.value.range, entry.value.path, "description must be a string");
@@ -144,7 +144,7 @@ Definition ParseDefinition(std::string_view text,
   definition.values.kind = Expression::Kind::kObject;
   definition.values.path = "values";
   definition.values.range.environment = environment;
-  const auto root = ReadYaml(text, environment, diagnostics);
+  auto root = ReadYaml(text, environment, diagnostics);
   // What is no proper YAML is not evaluated at all.
   if (HasErrors(diagnostics)) return definition;
   if (!root || root->kind == SyntaxNode::Kind::kNull) return definition;
@@ -152,7 +152,7 @@ Definition ParseDefinition(std::string_view text,
     AddError(diagnostics, root->range, root->path, "environment must be an object");
     return definition;
   }
-  ParseTopLevel(*root, definition, diagnostics);
+  ParseTopLevel(*std::move(root), definition, diagnostics);
   return definition;
 }
 

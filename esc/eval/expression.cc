@@ -12,15 +12,21 @@ namespace {
 
 constexpr std::string_view kCallPrefix = "fn::";
 
-Expression Start(const SyntaxNode& node, Expression::Kind kind) {
+// Takes the node's place.
+Expression Start(SyntaxNode& node, Expression::Kind kind) {
   Expression expression;
   expression.kind = kind;
-  expression.range = node.range;
-  expression.path = node.path;
+  expression.range = std::move(node.range);
+  expression.path = std::move(node.path);
   return expression;
 }
 
-Expression ParseString(const SyntaxNode& node, Diagnostics& diagnostics) {
+Expression ParseString(SyntaxNode node, Diagnostics& diagnostics) {
+  if (!node.text.contains('$')) {
+    Expression expression = Start(node, Expression::Kind::kString);
+    expression.text = std::move(node.text);
+    return expression;
+  }
   std::vector<InterpolationPart> parts = ParseInterpolation(node, diagnostics);
   Expression expression = Start(node, Expression::Kind::kString);
   if (parts.empty()) return expression;
@@ -34,14 +40,14 @@ Expression ParseString(const SyntaxNode& node, Diagnostics& diagnostics) {
   return expression;
 }
 
-Expression ParseCall(const SyntaxNode& node, const Builtin& builtin, Diagnostics& diagnostics) {
-  const SyntaxNode::Entry& entry = node.entries.front();
+Expression ParseCall(SyntaxNode node, const Builtin& builtin, Diagnostics& diagnostics) {
+  SyntaxNode::Entry& entry = node.entries.front();
   Expression call = Start(node, Expression::Kind::kCall);
   call.call = std::make_unique<Expression::CallSyntax>();
   call.call->builtin = &builtin;
-  call.call->name = entry.key.text;
-  call.call->name_range = entry.key.range;
-  Expression argument = ParseExpression(entry.value, diagnostics);
+  call.call->name = std::move(entry.key.text);
+  call.call->name_range = std::move(entry.key.range);
+  Expression argument = ParseExpression(std::move(entry.value), diagnostics);
   call.call->argument_range = argument.range;
   builtin.parse(call, std::move(argument), diagnostics);
   return call;
@@ -69,21 +75,23 @@ const Builtin* CallOf(const SyntaxNode& node, Diagnostics& diagnostics) {
 
 // The key of an entry with its "$$" replaced; nothing when it holds a reference.
 std::optional<std::string> ParseKey(const SyntaxNode& key, Diagnostics& diagnostics) {
+  if (!key.text.contains('$')) return key.text;
   Expression expression = ParseString(key, diagnostics);
   if (expression.kind == Expression::Kind::kString) return std::move(expression.text);
   AddError(diagnostics, key.range, key.path, "object keys must be strings");
   return std::nullopt;
 }
 
-Expression ParseObject(const SyntaxNode& node, Diagnostics& diagnostics) {
+Expression ParseObject(SyntaxNode node, Diagnostics& diagnostics) {
   if (const Builtin* builtin = CallOf(node, diagnostics)) {
-    return ParseCall(node, *builtin, diagnostics);
+    return ParseCall(std::move(node), *builtin, diagnostics);
   }
   Expression object = Start(node, Expression::Kind::kObject);
+  object.members.reserve(node.entries.size());
   std::unordered_map<std::string, std::size_t> seen;
-  for (const SyntaxNode::Entry& entry : node.entries) {
+  for (SyntaxNode::Entry& entry : node.entries) {
     auto key = ParseKey(entry.key, diagnostics);
-    Expression value = ParseExpression(entry.value, diagnostics);
+    Expression value = ParseExpression(std::move(entry.value), diagnostics);
     if (key) AddMember(object, *std::move(key), std::move(value), entry.key, seen);
   }
   SortMembers(object);
@@ -129,7 +137,7 @@ std::size_t FindMember(const Expression& object, std::string_view key) {
   return static_cast<std::size_t>(at - object.members.begin());
 }
 
-Expression ParseExpression(const SyntaxNode& node, Diagnostics& diagnostics) {
+Expression ParseExpression(SyntaxNode node, Diagnostics& diagnostics) {
   switch (node.kind) {
     case SyntaxNode::Kind::kNull:
       break;
@@ -140,20 +148,21 @@ Expression ParseExpression(const SyntaxNode& node, Diagnostics& diagnostics) {
     }
     case SyntaxNode::Kind::kNumber: {
       Expression expression = Start(node, Expression::Kind::kNumber);
-      expression.text = node.text;
+      expression.text = std::move(node.text);
       return expression;
     }
     case SyntaxNode::Kind::kString:
-      return ParseString(node, diagnostics);
+      return ParseString(std::move(node), diagnostics);
     case SyntaxNode::Kind::kArray: {
       Expression expression = Start(node, Expression::Kind::kArray);
-      for (const SyntaxNode& element : node.elements) {
-        expression.elements.push_back(ParseExpression(element, diagnostics));
+      expression.elements.reserve(node.elements.size());
+      for (SyntaxNode& element : node.elements) {
+        expression.elements.push_back(ParseExpression(std::move(element), diagnostics));
       }
       return expression;
     }
     case SyntaxNode::Kind::kObject:
-      return ParseObject(node, diagnostics);
+      return ParseObject(std::move(node), diagnostics);
   }
   return Start(node, Expression::Kind::kNull);
 }

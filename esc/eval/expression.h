@@ -90,6 +90,6 @@ void AddMember(Expression& object, std::string key, Expression value, const Synt
                std::unordered_map<std::string, std::size_t>& seen);
 
 // Parses the expression in a node. An object whose only key names a function is a call.
-Expression ParseExpression(const SyntaxNode& node, Diagnostics& diagnostics);
+Expression ParseExpression(SyntaxNode node, Diagnostics& diagnostics);
 
 }  // namespace escagent::eval

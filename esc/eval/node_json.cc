@@ -1,3 +1,5 @@
+#include <array>
+#include <cstdio>
 #include <string>
 #include <utility>
 
@@ -34,14 +36,13 @@ void WireWriter::Text(std::string_view text) {
 }
 
 void WireWriter::WritePosition(const Position& position) {
-  Open('{');
-  Key("line");
-  out_.Append(std::to_string(position.line));
-  Key("column");
-  out_.Append(std::to_string(position.column));
-  Key("byte");
-  out_.Append(std::to_string(position.byte));
-  Close('}');
+  // At once, as most of the document is positions.
+  std::array<char, 96> text;
+  const int size =
+      std::snprintf(text.data(), text.size(), "{\"line\":%d,\"column\":%d,\"byte\":%zu}",
+                    position.line, position.column, position.byte);
+  out_.Append({text.data(), static_cast<std::size_t>(size)});
+  first_ = false;
 }
 
 void WireWriter::WriteRange(const SourceRange& range) {

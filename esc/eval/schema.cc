@@ -134,10 +134,17 @@ SchemaPtr NeverSchema() {
 }
 
 SchemaPtr TypeSchema(std::string_view type) {
-  Schema schema;
-  schema.type = std::string(type);
-  schema.compiled = true;
-  return Share(std::move(schema));
+  static const auto kTypes = [] {
+    std::map<std::string, SchemaPtr, std::less<>> types;
+    for (const char* name : {"string", "number", "boolean", "null", "array", "object"}) {
+      Schema schema;
+      schema.type = name;
+      schema.compiled = true;
+      types.emplace(name, Share(std::move(schema)));
+    }
+    return types;
+  }();
+  return kTypes.find(type)->second;
 }
 
 SchemaPtr ArraySchema(SchemaPtr items) {

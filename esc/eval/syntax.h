@@ -40,7 +40,7 @@ struct SyntaxNode::Entry {
 
 // Reads the first document of a text. Findings (not YAML, aliases, keys that are no strings, too
 // deep, control characters) are appended to `diagnostics` with their place; what they touch is
-// left out. Nothing for a text without a document or one that is not YAML at all.
+// left out. Nothing for a text without a document, or one that is not YAML at all or too deep.
 std::optional<SyntaxNode> ReadYaml(std::string_view text,
                                    const std::shared_ptr<const std::string>& environment,
                                    Diagnostics& diagnostics);

@@ -71,6 +71,11 @@ bool IsHangulTail(std::uint32_t c) { return c >= 0x1160 && c <= 0x11FF; }
 }  // namespace
 
 GraphemeCluster FirstCluster(std::string_view text) {
+  const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+  // Nothing in ASCII joins with what follows, but for a line break.
+  if (text[0] >= ' ' && text[0] != 0x7F && (text.size() == 1 || is_ascii(text[1]))) {
+    return {.bytes = 1, .width = 1};
+  }
   const CodePoint first = Decode(text);
   GraphemeCluster cluster{.bytes = first.bytes, .width = 1};
   if (first.value < 0x80) {

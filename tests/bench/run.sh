@@ -8,5 +8,7 @@ printf '\n## The agent\n\n'
 "$bin/agent_bench" "$bin"
 printf '\n## The mirror\n\n'
 "$bin/mirror_bench"
+printf '\n## The evaluator\n\n'
+"$bin/eval_bench"
 printf '\n## Reading a 4 KiB value: open, read, close; the same on tmpfs in the same run\n\n'
 "$bin/fuse_read_bench"
