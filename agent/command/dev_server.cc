@@ -13,6 +13,7 @@
 #include "agent/command/signals.h"
 #include "base/file.h"
 #include "base/listen_address.h"
+#include "base/strings.h"
 #include "esc/devserver/server.h"
 
 namespace escagent::command {
@@ -54,6 +55,16 @@ std::vector<Flag> DevServerFlags() {
       {.name = "oidc-max-expiration",
        .help = "the longest life of an access token",
        .fallback = "25h"},
+      {.name = "provider-files",
+       .help = "let fn::open::file read the files below this folder",
+       .fallback = ""},
+      {.name = "allow-env",
+       .help = "let fn::open::env read these variables of the environment; names with commas",
+       .fallback = ""},
+      {.name = "allow-exec",
+       .help = "let fn::open::exec run programs: whoever may write a definition then runs anything",
+       .fallback = "false",
+       .is_switch = true},
   };
 }
 
@@ -97,6 +108,16 @@ std::optional<devserver::Webhook> WebhookFrom(FlagSet& flags) {
   return webhook;
 }
 
+eval::LocalProviderOptions ProvidersFrom(FlagSet& flags) {
+  eval::LocalProviderOptions providers;
+  providers.files = flags.Text("provider-files");
+  providers.allow_exec = flags.Switch("allow-exec");
+  for (const std::string_view name : Split(flags.Text("allow-env"), ',')) {
+    if (!name.empty()) providers.allow_env.emplace(name);
+  }
+  return providers;
+}
+
 int DevServer(FlagSet& flags) {
   flags.Resolve();
   if (!flags.Has("definitions")) flags.AddError("--definitions: must name a folder");
@@ -105,6 +126,7 @@ int DevServer(FlagSet& flags) {
   }
   auto oidc = OidcFrom(flags);
   auto webhook = WebhookFrom(flags);
+  eval::LocalProviderOptions providers = ProvidersFrom(flags);
   const std::string done_status = flags.OneOf("compat-status", {"200", "204"});
   if (const int code = ReportUsage(flags); code != kDone) return code;
 
@@ -115,6 +137,7 @@ int DevServer(FlagSet& flags) {
   if (flags.Has("token")) options.token = Secret(std::string_view(flags.Text("token")));
   options.oidc = std::move(oidc);
   options.webhook = std::move(webhook);
+  options.providers = std::move(providers);
   options.answer_200 = done_status == "200";
   const auto server = devserver::Server::Start(std::move(options));
   if (!server) return Fail(server.error());

@@ -51,6 +51,15 @@ void SendError(httplib::Response& response, const Error& error) {
   SendError(response, StatusOf(error.code), error.message);
 }
 
+void SendFindings(httplib::Response& response, std::span<const esc::Diagnostic> diagnostics) {
+  SendError(response, 400, "the environment definition is invalid", diagnostics);
+}
+
+void SendValues(httplib::Response& response, const SecretBuilder& document) {
+  response.status = 200;
+  response.set_content(std::string(document.Reveal()), "application/json");
+}
+
 void SetRevisionHeaders(const Revision& revision, httplib::Response& response) {
   response.set_header("ETag", revision.etag);
   response.set_header("Pulumi-ESC-Revision", std::to_string(revision.number));

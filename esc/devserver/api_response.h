@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "base/secret.h"
 #include "esc/devserver/definition_store.h"
 #include "esc/devserver/router.h"
 #include "esc/diagnostic.h"
@@ -24,6 +25,11 @@ void SendError(httplib::Response& response, int status, const std::string& messa
                std::span<const esc::Diagnostic> diagnostics = {});
 // The same with the status that fits the code.
 void SendError(httplib::Response& response, const Error& error);
+// The same for a definition that has errors.
+void SendFindings(httplib::Response& response, std::span<const esc::Diagnostic> diagnostics);
+
+// 200 with JSON that holds values.
+void SendValues(httplib::Response& response, const SecretBuilder& document);
 
 // ETag and Pulumi-ESC-Revision.
 void SetRevisionHeaders(const Revision& revision, httplib::Response& response);

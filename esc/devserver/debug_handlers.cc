@@ -52,9 +52,9 @@ void GetTokens(Backend& backend, const Request&, httplib::Response& response) {
 
 // ?login= and ?id= choose; without them all.
 void RevokeTokens(Backend& backend, const Request& request, httplib::Response& response) {
-  const std::size_t revoked =
-      backend.tokens.Revoke(request.Parameter("login"), request.Parameter("id"));
-  SendJson(response, 200, {{"revoked", revoked}});
+  const auto revoked = backend.tokens.Revoke(request.Parameter("login"), request.Parameter("id"));
+  if (!revoked) return SendError(response, revoked.error());
+  SendJson(response, 200, {{"revoked", *revoked}});
 }
 
 }  // namespace

@@ -136,7 +136,7 @@ Result<DefinitionStore::Snapshot> DefinitionStore::Save(const std::string& key,
                                                         EnvironmentState state) {
   ESC_RETURN_IF_ERROR(folder_.Save(key, state));
   const auto snapshot = std::make_shared<const EnvironmentState>(std::move(state));
-  const StateFolder::Stamp stamp = folder_.StampOf(key);
+  const FileStamp stamp = folder_.StampOf(key);
   MutexLock lock(mutex_);
   known_[key] = {snapshot, stamp};
   return snapshot;
@@ -158,33 +158,45 @@ Result<Revision> DefinitionStore::Get(const esc::EnvironmentRef& ref) {
 
 Result<Revision> DefinitionStore::Update(const esc::EnvironmentRef& ref, const Secret& text,
                                          std::string_view etag, const std::string& login) {
+  return Rewrite(
+      ref,
+      [&](const EnvironmentState& state) -> Result<Secret> {
+        const Revision& latest = state.revisions.back();
+        if (etag.empty() || latest.etag == etag) return text.Clone();
+        return MakeError(Code::kAborted, "environment '" + KeyOf(ref) +
+                                             "' was changed since it was read; its revision is " +
+                                             std::to_string(latest.number));
+      },
+      login);
+}
+
+Result<Revision> DefinitionStore::Rewrite(const esc::EnvironmentRef& ref, const NextText& next,
+                                          const std::string& login) {
   ESC_RETURN_IF_ERROR(ref.Validate("update environment"));
   Events events;
   auto revision = [&]() -> Result<Revision> {
     ESC_ASSIGN_OR_RETURN(const auto hold, folder_.Lock());
-    return Write(ref, text, etag, login, events);
+    return Write(ref, next, login, events);
   }();
   Tell(events);
   return revision;
 }
 
 // The file first: when it is there, but not yet the record of it, whoever looks next records it.
-Result<Revision> DefinitionStore::Write(const esc::EnvironmentRef& ref, const Secret& text,
-                                        std::string_view etag, const std::string& login,
-                                        Events& events) {
+Result<Revision> DefinitionStore::Write(const esc::EnvironmentRef& ref, const NextText& next,
+                                        const std::string& login, Events& events) {
   ESC_ASSIGN_OR_RETURN(const Snapshot before, Observe(ref, events));
-  const Revision& latest = before->revisions.back();
-  if (!etag.empty() && latest.etag != etag) {
-    return MakeError(Code::kAborted, "environment '" + KeyOf(ref) +
-                                         "' was changed since it was read; its revision is " +
-                                         std::to_string(latest.number));
-  }
-  if (before->IsLatest(text)) return latest;
-  ESC_RETURN_IF_ERROR(WriteFileDurably(PathOf(ref), text.Reveal(), ModeOf(PathOf(ref))));
   EnvironmentState state = *before;
-  state.Append(text.Clone(), login, clock_.WallNow());
+  ESC_ASSIGN_OR_RETURN(Secret text, next(state));
+  const bool is_new = !before->IsLatest(text);
+  if (is_new) {
+    ESC_RETURN_IF_ERROR(WriteFileDurably(PathOf(ref), text.Reveal(), ModeOf(PathOf(ref))));
+    state.Append(std::move(text), login, clock_.WallNow());
+  }
   ESC_ASSIGN_OR_RETURN(const Snapshot after, Save(KeyOf(ref), std::move(state)));
-  events.push_back({kRevisionCreated, WithoutVersion(ref), after->last_number, "", login});
+  if (is_new) {
+    events.push_back({kRevisionCreated, WithoutVersion(ref), after->last_number, "", login});
+  }
   return after->revisions.back();
 }
 

@@ -41,6 +41,9 @@ class DefinitionStore {
   using Snapshot = std::shared_ptr<const EnvironmentState>;
   // Changes a state, or says why not.
   using Change = std::function<Status(EnvironmentState&)>;
+  // Makes the next text of the newest one, and may change the rest of the state; or says why not.
+  // Called under the folder's lock: it must be quick, and must not use the store.
+  using NextText = std::function<Result<Secret>(EnvironmentState&)>;
 
   struct Entry {
     esc::EnvironmentRef ref;
@@ -67,6 +70,9 @@ class DefinitionStore {
   // empty. The same text again makes no revision.
   Result<Revision> Update(const esc::EnvironmentRef& ref, const Secret& text, std::string_view etag,
                           const std::string& login = kEditor);
+  // The same with a text that is made of the newest one, so that nothing comes in between.
+  Result<Revision> Rewrite(const esc::EnvironmentRef& ref, const NextText& next,
+                           const std::string& login = kEditor);
   // Changes everything but the newest revision; `event` is told then.
   Result<Snapshot> Modify(const esc::EnvironmentRef& ref, const Change& change, StoreEvent event);
   // Makes an environment with a state that has at least one revision. ALREADY_EXISTS.
@@ -81,13 +87,13 @@ class DefinitionStore {
  private:
   struct Known {
     Snapshot state;
-    StateFolder::Stamp stamp;
+    FileStamp stamp;
   };
   using Events = std::vector<StoreEvent>;
 
   // These hold the folder's lock.
   Result<Snapshot> Observe(const esc::EnvironmentRef& ref, Events& events);
-  Result<Revision> Write(const esc::EnvironmentRef& ref, const Secret& text, std::string_view etag,
+  Result<Revision> Write(const esc::EnvironmentRef& ref, const NextText& next,
                          const std::string& login, Events& events);
   Status Remove(const esc::EnvironmentRef& ref);
   Result<Snapshot> Save(const std::string& key, EnvironmentState state);

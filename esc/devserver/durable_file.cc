@@ -69,6 +69,12 @@ Status WriteFileDurably(const std::string& path, std::string_view contents, mode
   return SyncFolder(fs::path(path).parent_path());
 }
 
+FileStamp StampOfFile(const std::string& path) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0) return {};
+  return {status.st_ino, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+}
+
 Status MakeFolderDurably(const std::string& path) {
   std::error_code error;
   if (fs::is_directory(path, error)) return {};

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,6 +17,16 @@ namespace escagent::devserver {
 // (negative: as they come). Its folder must exist.
 Status WriteFileDurably(const std::string& path, std::string_view contents, mode_t mode,
                         std::int64_t nanoseconds = -1);
+
+// Tells versions of a file apart without reading it.
+struct FileStamp {
+  std::uint64_t file = 0;
+  std::int64_t seconds = 0;
+  std::int64_t nanoseconds = 0;
+  auto operator<=>(const FileStamp&) const = default;
+};
+// The zero stamp when there is no file.
+FileStamp StampOfFile(const std::string& path);
 
 // Makes a folder durably, with those above it that are missing, for its owner only.
 Status MakeFolderDurably(const std::string& path);

@@ -84,7 +84,7 @@ void SendDefinition(Backend& backend, const Request& request, SecretForm form,
   if (!revision) return SendError(response, revision.error());
   SetRevisionHeaders(*revision, response);
   response.status = 200;
-  const Secret text = RewriteSecrets(revision->text->Reveal(), form);
+  const Secret text = RewriteSecrets(backend.secrets, revision->text->Reveal(), form);
   response.set_content(std::string(text.Reveal()), "application/x-yaml");
 }
 

@@ -5,55 +5,24 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "esc/devserver/stored_json.h"
 
 namespace escagent::devserver {
 namespace {
 
 using nlohmann::json;
 
-std::int64_t ToJson(Clock::WallTime time) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
-}
-
-// Members are read with value(), which gives the default for those that are missing; callers check
-// the kinds first.
-Clock::WallTime TimeOf(const json& object, const char* member) {
-  return Clock::WallTime(std::chrono::milliseconds(object.value(member, std::int64_t{0})));
-}
-
-// Whether every member of `object` that is also in `shape` has its kind.
-bool HasShape(const json& object, const json& shape) {
-  if (!object.is_object()) return false;
-  return std::ranges::all_of(shape.items(), [&](const auto& expected) {
-    const auto found = object.find(expected.key());
-    if (found == object.end()) return true;
-    return expected.value().is_number() ? found->is_number_integer()
-                                        : found->type() == expected.value().type();
-  });
-}
-
 json RevisionToJson(const Revision& revision) {
   json document = {{"number", revision.number},
                    {"etag", revision.etag},
-                   {"created", ToJson(revision.created)},
+                   {"created", StoredTime(revision.created)},
                    {"login", revision.login}};
   if (revision.retraction) {
     document["retraction"] = {{"replacement", revision.retraction->replacement},
-                              {"at", ToJson(revision.retraction->at)},
+                              {"at", StoredTime(revision.retraction->at)},
                               {"login", revision.retraction->login},
                               {"reason", revision.retraction->reason}};
   }
-  return document;
-}
-
-json WebhookToJson(const Webhook& webhook) {
-  json document = {{"displayName", webhook.display_name},
-                   {"url", webhook.url},
-                   {"format", webhook.format},
-                   {"active", webhook.active},
-                   {"filters", webhook.filters},
-                   {"groups", webhook.groups}};
-  if (webhook.secret) document["secret"] = std::string(webhook.secret->Reveal());
   return document;
 }
 
@@ -89,45 +58,14 @@ bool ReadTag(const json& document, RevisionTag& tag) {
 }
 
 bool ReadTag(const json& document, EnvironmentTag& tag) {
-  if (!HasShape(document,
-                {{"id", ""}, {"value", ""}, {"created", 0}, {"modified", 0}, {"login", ""}})) {
+  if (!HasShape(document, {{"value", ""}, {"created", 0}, {"modified", 0}, {"login", ""}})) {
     return false;
   }
-  tag = {.id = document.value("id", ""),
-         .value = document.value("value", ""),
+  tag = {.value = document.value("value", ""),
          .created = TimeOf(document, "created"),
          .modified = TimeOf(document, "modified"),
          .login = document.value("login", "")};
   return true;
-}
-
-bool ReadTexts(const json& document, const char* member, std::vector<std::string>& out) {
-  for (const json& text : document.value(member, json::array())) {
-    if (!text.is_string()) return false;
-    out.push_back(text.get<std::string>());
-  }
-  return true;
-}
-
-bool ReadTag(const json& document, Webhook& webhook) {
-  if (!HasShape(document, {{"displayName", ""},
-                           {"url", ""},
-                           {"format", ""},
-                           {"active", true},
-                           {"filters", json::array()},
-                           {"groups", json::array()},
-                           {"secret", ""}})) {
-    return false;
-  }
-  webhook.display_name = document.value("displayName", "");
-  webhook.url = document.value("url", "");
-  webhook.format = document.value("format", "raw");
-  webhook.active = document.value("active", true);
-  if (document.contains("secret")) {
-    webhook.secret = std::make_shared<const Secret>(document.value("secret", ""));
-  }
-  return ReadTexts(document, "filters", webhook.filters) &&
-         ReadTexts(document, "groups", webhook.groups);
 }
 
 template <class T>
@@ -187,30 +125,29 @@ void EnvironmentState::Append(Secret text, std::string login, Clock::WallTime no
 }
 
 json StateToJson(const EnvironmentState& state) {
-  json document = {
-      {"generation", state.generation},  {"created", ToJson(state.created)},
-      {"lastNumber", state.last_number}, {"revisions", json::array()},
-      {"revisionTags", json::object()},  {"tags", json::object()},
-      {"webhooks", json::object()},      {"deletionProtected", state.deletion_protected},
-      {"rotations", state.rotations}};
+  json document = {{"generation", state.generation},
+                   {"created", StoredTime(state.created)},
+                   {"lastNumber", state.last_number},
+                   {"revisions", json::array()},
+                   {"revisionTags", json::object()},
+                   {"tags", json::object()},
+                   {"webhooks", StoredWebhooks(state.webhooks)},
+                   {"deletionProtected", state.deletion_protected},
+                   {"rotations", state.rotations}};
   for (const Revision& revision : state.revisions) {
     document["revisions"].push_back(RevisionToJson(revision));
   }
   for (const auto& [name, tag] : state.revision_tags) {
     document["revisionTags"][name] = {{"revision", tag.revision},
-                                      {"created", ToJson(tag.created)},
-                                      {"modified", ToJson(tag.modified)},
+                                      {"created", StoredTime(tag.created)},
+                                      {"modified", StoredTime(tag.modified)},
                                       {"login", tag.login}};
   }
   for (const auto& [name, tag] : state.tags) {
-    document["tags"][name] = {{"id", tag.id},
-                              {"value", tag.value},
-                              {"created", ToJson(tag.created)},
-                              {"modified", ToJson(tag.modified)},
+    document["tags"][name] = {{"value", tag.value},
+                              {"created", StoredTime(tag.created)},
+                              {"modified", StoredTime(tag.modified)},
                               {"login", tag.login}};
-  }
-  for (const auto& [name, webhook] : state.webhooks) {
-    document["webhooks"][name] = WebhookToJson(webhook);
   }
   return document;
 }
@@ -239,7 +176,8 @@ Result<EnvironmentState> StateFromJson(const json& document) {
     if (!ReadRevision(item, state.revisions.emplace_back())) return bad();
   }
   if (!ReadMap(document, "revisionTags", state.revision_tags) ||
-      !ReadMap(document, "tags", state.tags) || !ReadMap(document, "webhooks", state.webhooks)) {
+      !ReadMap(document, "tags", state.tags) ||
+      !ReadWebhooks(document.value("webhooks", json::object()), state.webhooks)) {
     return bad();
   }
   return state;

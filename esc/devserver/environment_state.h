@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "esc/devserver/webhook.h"
 
 namespace escagent::devserver {
 
@@ -41,22 +42,10 @@ struct RevisionTag {
 };
 
 struct EnvironmentTag {
-  std::string id{};
   std::string value{};
   Clock::WallTime created{};
   Clock::WallTime modified{};
   std::string login{};
-};
-
-// A URL that is told of changes (reference/esc-api.md (a), webhooks).
-struct Webhook {
-  std::string display_name{};
-  std::string url{};
-  std::string format = "raw";
-  bool active = true;
-  std::vector<std::string> filters{};  // kinds of events; empty: all
-  std::vector<std::string> groups{};
-  std::shared_ptr<const Secret> secret{};  // may be null
 };
 
 // All that the server knows of an environment beside the text of its file. Copies share the texts.
@@ -70,7 +59,7 @@ struct EnvironmentState {
   std::vector<Revision> revisions{};  // the oldest first
   std::map<std::string, RevisionTag> revision_tags{};
   std::map<std::string, EnvironmentTag> tags{};
-  std::map<std::string, Webhook> webhooks{};
+  Webhooks webhooks{};
   bool deletion_protected = false;
   nlohmann::json rotations = nlohmann::json::array();  // events as the API tells them
 

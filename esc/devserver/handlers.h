@@ -14,14 +14,18 @@ void AddLifecycleRoutes(Router& router);
 void AddRevisionRoutes(Router& router);
 // tag_handlers.cc: tags of environments.
 void AddTagRoutes(Router& router);
-// webhook_handlers.cc: webhooks of environments and their deliveries.
+// webhook_handlers.cc: webhooks of environments and of organizations, and their deliveries.
 void AddWebhookRoutes(Router& router);
 // refusal_handlers.cc: what is refused: drafts, requests to open, schedules.
 void AddRefusalRoutes(Router& router);
 // update_handlers.cc: new revisions.
 void AddUpdateRoutes(Router& router);
-// open_handlers.cc: open, sessions, properties; check and open of a text.
+// check_handlers.cc: what is known of a definition, or of a text, without opening anything.
+void AddCheckRoutes(Router& router);
+// open_handlers.cc: open, of a text too; sessions, properties.
 void AddOpenRoutes(Router& router);
+// rotation_handlers.cc: rotation of secrets and its history.
+void AddRotationRoutes(Router& router);
 // user_handlers.cc: who the token belongs to.
 void AddUserRoutes(Router& router);
 // oauth_handlers.cc: access tokens for OIDC tokens. They ask for no token.

@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "base/strings.h"
+#include "esc/devserver/base64_url.h"
 
 namespace escagent::devserver {
 namespace {
@@ -29,18 +30,6 @@ constexpr int kMinRsaBits = 2048;            // RFC 7518 section 3.3
 
 const unsigned char* Bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
-}
-
-// RFC 4648 section 5, without padding.
-std::optional<std::string> DecodeBase64Url(std::string_view text) {
-  std::string standard(text);
-  if (standard.find_first_of("+/=\r\n") != std::string::npos) return std::nullopt;
-  std::ranges::replace(standard, '-', '+');
-  std::ranges::replace(standard, '_', '/');
-  standard.append((4 - standard.size() % 4) % 4, '=');
-  const auto bytes = DecodeBase64(standard);
-  if (!bytes) return std::nullopt;
-  return std::string(bytes->Reveal());
 }
 
 std::string TextOf(const json& object, const char* member) {

@@ -126,10 +126,11 @@ void SendToken(Backend& backend, std::string_view token, const std::string& orga
   const std::string type(TokenTypeName(grant.type));
   identity->token_name = type + "/" + identity->login;
   lifetime = std::min(lifetime, backend.oidc->max_lifetime());
-  const Secret access_token = backend.tokens.Issue(*std::move(identity), lifetime);
+  const auto access_token = backend.tokens.Issue(*identity, lifetime);
+  if (!access_token) return SendError(response, access_token.error());
   response.set_header("Cache-Control", "no-store");
   SendJson(response, 200,
-           {{"access_token", access_token.Reveal()},
+           {{"access_token", access_token->Reveal()},
             {"issued_token_type", std::string(kAccessToken) + type},
             {"token_type", "token"},
             {"expires_in", lifetime.count()},

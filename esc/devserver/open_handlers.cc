@@ -1,15 +1,20 @@
+#include <algorithm>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 
 #include "base/duration.h"
+#include "base/json.h"
 #include "esc/devserver/api_response.h"
 #include "esc/devserver/backend.h"
+#include "esc/devserver/base64_url.h"
 #include "esc/devserver/evaluation.h"
 #include "esc/devserver/handlers.h"
+#include "esc/devserver/request_reading.h"
+#include "esc/eval/environment_json.h"
 #include "esc/property_path.h"
-#include "esc/value_json.h"
 
 namespace escagent::devserver {
 namespace {
@@ -36,15 +41,11 @@ std::optional<std::chrono::milliseconds> DurationOf(Backend& backend, const Requ
   return *duration;
 }
 
-void SendFindings(const eval::EvalResult& result, httplib::Response& response) {
-  SendError(response, 400, "the environment definition is invalid", result.diagnostics);
-}
-
 void SendSession(Backend& backend, std::string owner, SessionTable::Snapshot snapshot,
                  const Request& request, httplib::Response& response) {
   const auto duration = DurationOf(backend, request, response);
   if (!duration) return;
-  if (!snapshot->ok()) return SendFindings(*snapshot, response);
+  if (!snapshot->ok()) return SendFindings(response, snapshot->diagnostics);
   json body = json::object();
   if (!snapshot->diagnostics.empty()) {
     body["diagnostics"] = esc::DiagnosticsToJson(snapshot->diagnostics);
@@ -66,46 +67,46 @@ void Open(Backend& backend, const Request& request, httplib::Response& response)
               request, response);
 }
 
+// The query's environmentOverrides: a JSON object of names, in base64url without padding.
+Result<std::map<std::string, std::string, std::less<>>> OverridesOf(const Request& request) {
+  std::map<std::string, std::string, std::less<>> overrides;
+  const std::string text = request.Parameter("environmentOverrides");
+  if (text.empty()) return overrides;
+  const auto document = DecodeBase64Url(text);
+  const auto names =
+      document ? ParseJson(*document, "environmentOverrides") : Result<json>(InvalidArgument(""));
+  const bool good = names && names->is_object() &&
+                    std::ranges::all_of(*names, [](const json& name) { return name.is_string(); });
+  if (!good) {
+    return InvalidArgument(
+        "environmentOverrides must be a JSON object of environments' names in base64url");
+  }
+  for (const auto& [imported, instead] : names->items()) {
+    overrides.emplace(imported, instead.get<std::string>());
+  }
+  return overrides;
+}
+
 void OpenYaml(Backend& backend, const Request& request, httplib::Response& response) {
+  auto overrides = OverridesOf(request);
+  if (!overrides) return SendError(response, overrides.error());
   SendSession(backend, AnonymousOwner(request),
               Evaluate(backend, request.identity, request.Argument("org"),
-                       std::string(eval::kAnonymousEnvironment), request.http.body),
+                       std::string(eval::kAnonymousEnvironment), request.http.body,
+                       {.overrides = *std::move(overrides)}),
               request, response);
-}
-
-esc::SourcePosition ToWire(const eval::Position& position) {
-  return {
-      .line = position.line, .column = position.column, .byte = static_cast<int>(position.byte)};
-}
-
-esc::WireOptions WireOptionsOf(const eval::EvalResult& result, const Request& request) {
-  esc::WireOptions options;
-  options.omit_null_value = request.old_server;
-  options.omit_trace = request.old_server;
-  options.range = [&result](const esc::PropertyPath& path) -> std::optional<esc::SourceRange> {
-    const auto range = result.RangeOf(path);
-    if (!range) return std::nullopt;
-    return esc::SourceRange{.environment = std::string(range->EnvironmentName()),
-                            .begin = ToWire(range->begin),
-                            .end = ToWire(range->end)};
-  };
-  return options;
-}
-
-void SendBody(const SecretBuilder& body, httplib::Response& response) {
-  response.status = 200;
-  response.set_content(std::string(body.Reveal()), "application/json");
 }
 
 void SendProperty(const eval::EvalResult& result, const Request& request,
                   httplib::Response& response) {
   const auto path = esc::PropertyPath::Parse(request.Parameter("property"));
   if (!path) return SendError(response, path.error());
-  const auto value = path->Lookup(result.properties);
-  if (!value) return SendError(response, value.error());
+  if (const auto value = path->Lookup(result.properties); !value) {
+    return SendError(response, value.error());
+  }
   SecretBuilder body;
-  esc::WriteValueNode(**value, *path, WireOptionsOf(result, request), body);
-  SendBody(body, response);
+  eval::WritePropertyJson(result, *path, JsonOptionsOf(request), body);
+  SendValues(response, body);
 }
 
 void SendSnapshot(Backend& backend, const std::string& owner, const Request& request,
@@ -114,8 +115,8 @@ void SendSnapshot(Backend& backend, const std::string& owner, const Request& req
   if (!snapshot) return SendError(response, snapshot.error());
   if (request.http.has_param("property")) return SendProperty(**snapshot, request, response);
   SecretBuilder body;
-  esc::WriteEnvironment((*snapshot)->properties, WireOptionsOf(**snapshot, request), {}, body);
-  SendBody(body, response);
+  eval::WriteEnvironmentJson(**snapshot, JsonOptionsOf(request), body);
+  SendValues(response, body);
 }
 
 void ReadSession(Backend& backend, const Request& request, httplib::Response& response) {
@@ -126,20 +127,9 @@ void ReadYamlSession(Backend& backend, const Request& request, httplib::Response
   SendSnapshot(backend, AnonymousOwner(request), request, response);
 }
 
-void CheckYaml(Backend& backend, const Request& request, httplib::Response& response) {
-  const auto result = Evaluate(backend, request.identity, request.Argument("org"),
-                               std::string(eval::kAnonymousEnvironment), request.http.body);
-  if (!result->ok()) return SendFindings(*result, response);
-  SecretBuilder body;
-  esc::WriteEnvironment(result->properties, WireOptionsOf(*result, request), result->diagnostics,
-                        body);
-  SendBody(body, response);
-}
-
 }  // namespace
 
 void AddOpenRoutes(Router& router) {
-  router.Add("POST", "/api/esc/environments/{org}/yaml/check", CheckYaml);
   router.Add("POST", "/api/esc/environments/{org}/yaml/open", OpenYaml);
   router.Add("GET", "/api/esc/environments/{org}/yaml/open/{id}", ReadYamlSession);
   router.Add("POST", "/api/esc/environments/{org}/{project}/{env}/open", Open);

@@ -1,5 +1,6 @@
 #include "esc/devserver/request_reading.h"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -34,6 +35,14 @@ int NumberOf(const Request& request, const std::string& name, int fallback) {
   return number;
 }
 
+eval::EnvironmentJsonOptions JsonOptionsOf(const Request& request) {
+  return {.omit_null_value = request.old_server, .omit_trace = request.old_server};
+}
+
+bool IsOn(const Request& request, const std::string& name) {
+  return request.Parameter(name) == "true";
+}
+
 Result<json> ReadBody(const Request& request) {
   if (request.http.body.empty()) return json::object();
   ESC_ASSIGN_OR_RETURN(json body, ParseJson(request.http.body, "the body"));
@@ -63,6 +72,16 @@ Status ReadMember(const json& body, const char* name, int& out) {
   const std::int64_t number = member->is_number_integer() ? member->get<std::int64_t>() : -1;
   if (number < 0 || number > std::numeric_limits<int>::max()) return Bad(name, "a whole number");
   out = static_cast<int>(number);
+  return {};
+}
+
+Status ReadMember(const json& body, const char* name, std::vector<std::string>& out) {
+  const json* member = Find(body, name);
+  if (member == nullptr) return {};
+  const bool good = member->is_array() &&
+                    std::ranges::all_of(*member, [](const json& text) { return text.is_string(); });
+  if (!good) return Bad(name, "a list of strings");
+  out = member->get<std::vector<std::string>>();
   return {};
 }
 

@@ -15,8 +15,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kMaxCount = 500;
-
 json TagsOf(const EnvironmentState& state, int revision) {
   json tags = json::array();
   if (revision == state.revisions.back().number) tags.push_back(EnvironmentState::kLatest);
@@ -135,20 +133,10 @@ std::map<std::string, RevisionTag> AllTags(const EnvironmentState& state) {
 void ListRevisionTags(Backend& backend, const Request& request, httplib::Response& response) {
   const auto state = backend.definitions.Describe(RefOf(request));
   if (!state) return SendError(response, state.error());
-  const std::string after = request.Parameter("after");
-  const auto count =
-      static_cast<std::size_t>(std::clamp(NumberOf(request, "count", kMaxCount), 1, kMaxCount));
   json list = json::array();
-  std::string next;
-  const auto tags = AllTags(**state);
-  for (const auto& [name, tag] : tags) {
-    if (!after.empty() && name <= after) continue;
-    if (list.size() == count) {
-      next = list.back()["name"].get<std::string>();
-      break;
-    }
-    list.push_back(ToJson(name, tag));
-  }
+  const std::string next = VisitPage(
+      request, AllTags(**state),
+      [&](const std::string& name, const RevisionTag& tag) { list.push_back(ToJson(name, tag)); });
   SendJson(response, 200, {{"tags", std::move(list)}, {"nextToken", next}});
 }
 

@@ -1,5 +1,6 @@
 #include "esc/devserver/secret_codec.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/sha.h>
@@ -29,27 +30,24 @@ std::string_view Text(const unsigned char* bytes, std::size_t size) {
   return {reinterpret_cast<const char*>(bytes), size};
 }
 
-const Digest& Key() {
-  static const Digest kKey = [] {
-    constexpr std::string_view kPhrase = "esc-agent dev-server: no protection";
-    Digest digest;
-    SHA256(Bytes(kPhrase), kPhrase.size(), digest.data());
-    return digest;
-  }();
-  return kKey;
-}
-
-// A nonce may serve one plaintext only; this one is made of it.
-Digest NonceOf(std::string_view plaintext) {
+Digest Hmac(const Secret& key, std::string_view text) {
   Digest digest;
-  HMAC(EVP_sha256(), Key().data(), static_cast<int>(Key().size()), Bytes(plaintext),
-       plaintext.size(), digest.data(), nullptr);
+  HMAC(EVP_sha256(), key.Reveal().data(), static_cast<int>(key.Size()), Bytes(text), text.size(),
+       digest.data(), nullptr);
   return digest;
 }
 
+// One key for each purpose.
+Secret DeriveKey(const Secret& key, std::string_view purpose) {
+  Digest digest = Hmac(key, purpose);
+  Secret derived(Text(digest.data(), digest.size()));
+  OPENSSL_cleanse(digest.data(), digest.size());
+  return derived;
+}
+
 // AES-256-GCM over `in`; the tag is written or checked. Nothing when the tag is wrong.
-std::optional<Secret> Cipher(bool encrypt, std::string_view nonce, std::string_view in,
-                             std::array<unsigned char, kTagSize>& tag) {
+std::optional<Secret> Cipher(bool encrypt, const Secret& key, std::string_view nonce,
+                             std::string_view in, std::array<unsigned char, kTagSize>& tag) {
   const CipherContext context(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
   std::string out(in.size() + kTagSize, '\0');
   auto* const bytes = reinterpret_cast<unsigned char*>(out.data());
@@ -57,8 +55,8 @@ std::optional<Secret> Cipher(bool encrypt, std::string_view nonce, std::string_v
   int rest = 0;
   bool good =
       context != nullptr &&
-      EVP_CipherInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, Key().data(), Bytes(nonce),
-                        encrypt ? 1 : 0) == 1 &&
+      EVP_CipherInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, Bytes(key.Reveal()),
+                        Bytes(nonce), encrypt ? 1 : 0) == 1 &&
       EVP_CipherUpdate(context.get(), bytes, &size, Bytes(in), static_cast<int>(in.size())) == 1;
   if (good && !encrypt) {
     good = EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, kTagSize, tag.data()) == 1;
@@ -75,16 +73,21 @@ std::optional<Secret> Cipher(bool encrypt, std::string_view nonce, std::string_v
 
 std::unexpected<Error> NotOurs() {
   return InvalidArgument(
-      "the ciphertext was not made by this server; write the secret in plaintext");
+      "the ciphertext was not made with the key of this server's definitions; write the secret in "
+      "plaintext");
 }
 
 }  // namespace
 
+SecretCodec::SecretCodec(const Secret& key)
+    : cipher_key_(DeriveKey(key, "cipher")), nonce_key_(DeriveKey(key, "nonce")) {}
+
 Result<Secret> SecretCodec::Encrypt(std::string_view plaintext) const {
-  const Digest digest = NonceOf(plaintext);
+  // A nonce may serve one plaintext only; this one is made of it.
+  const Digest digest = Hmac(nonce_key_, plaintext);
   const std::string_view nonce = Text(digest.data(), kNonceSize);
   std::array<unsigned char, kTagSize> tag = {};
-  const std::optional<Secret> sealed = Cipher(/*encrypt=*/true, nonce, plaintext, tag);
+  const std::optional<Secret> sealed = Cipher(/*encrypt=*/true, cipher_key_, nonce, plaintext, tag);
   if (!sealed) return Internal("encrypt secret: OpenSSL failed");
   SecretBuilder ciphertext;
   ciphertext.Append(nonce);
@@ -93,20 +96,21 @@ Result<Secret> SecretCodec::Encrypt(std::string_view plaintext) const {
   return eval::EncodeEnvelope(ciphertext.Reveal());
 }
 
-Result<Secret> SecretCodec::Decrypt(std::string_view ciphertext) {
+Result<Secret> SecretCodec::Open(std::string_view ciphertext) const {
   if (ciphertext.size() < kNonceSize + kTagSize) return NotOurs();
   std::array<unsigned char, kTagSize> tag = {};
   ciphertext.copy(reinterpret_cast<char*>(tag.data()), kTagSize, ciphertext.size() - kTagSize);
   ciphertext.remove_suffix(kTagSize);
-  std::optional<Secret> plaintext = Cipher(/*encrypt=*/false, ciphertext.substr(0, kNonceSize),
-                                           ciphertext.substr(kNonceSize), tag);
+  std::optional<Secret> plaintext =
+      Cipher(/*encrypt=*/false, cipher_key_, ciphertext.substr(0, kNonceSize),
+             ciphertext.substr(kNonceSize), tag);
   if (!plaintext) return NotOurs();
   return *std::move(plaintext);
 }
 
-Result<Secret> SecretCodec::DecryptEnvelope(std::string_view envelope) {
+Result<Secret> SecretCodec::DecryptEnvelope(std::string_view envelope) const {
   const Result<Secret> ciphertext = eval::DecodeEnvelope(envelope);
-  return ciphertext ? Decrypt(ciphertext->Reveal()) : NotOurs();
+  return ciphertext ? Open(ciphertext->Reveal()) : NotOurs();
 }
 
 }  // namespace escagent::devserver

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "base/strings.h"
-#include "esc/devserver/secret_codec.h"
 #include "esc/edit/node_locator.h"
 #include "esc/edit/secret_literal.h"
 #include "esc/edit/splice.h"
@@ -22,8 +21,8 @@ using edit::YamlNode;
 // Collects what to replace, in the order of the text.
 class Rewriter {
  public:
-  Rewriter(std::string_view text, const YamlNode& root, SecretForm form)
-      : text_(text), layout_(edit::LayoutOf(text, root)), form_(form) {}
+  Rewriter(const SecretCodec& codec, std::string_view text, const YamlNode& root, SecretForm form)
+      : codec_(codec), text_(text), layout_(edit::LayoutOf(text, root)), form_(form) {}
 
   void Visit(const YamlNode& node, bool flow) {
     if (const auto literal = edit::AsSecretLiteral(node)) {
@@ -88,19 +87,19 @@ class Rewriter {
     splices_.push_back({begin, argument.end, out.Finish()});
   }
 
+  const SecretCodec& codec_;
   std::string_view text_;
   const edit::Layout layout_;
   const SecretForm form_;
-  SecretCodec codec_;
   std::vector<edit::Splice> splices_;
 };
 
 }  // namespace
 
-Secret RewriteSecrets(std::string_view definition, SecretForm form) {
+Secret RewriteSecrets(const SecretCodec& codec, std::string_view definition, SecretForm form) {
   const Result<YamlNode> root = edit::ReadYamlTree(definition);
   if (!root) return Secret(definition);
-  Rewriter rewriter(definition, *root, form);
+  Rewriter rewriter(codec, definition, *root, form);
   for (const YamlNode::Entry& entry : root->entries) {
     if (EqualsIgnoreCase(entry.key.text.Reveal(), "values"))
       rewriter.Visit(entry.value, root->flow);

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "base/secret.h"
+#include "esc/devserver/secret_codec.h"
 
 namespace escagent::devserver {
 
@@ -18,6 +19,6 @@ enum class SecretForm {
 
 // Rewrites the secrets below `values` of a definition, and nothing else. What is no such text, or a
 // ciphertext of somebody else, is left as it is for the evaluator to complain about.
-Secret RewriteSecrets(std::string_view definition, SecretForm form);
+Secret RewriteSecrets(const SecretCodec& codec, std::string_view definition, SecretForm form);
 
 }  // namespace escagent::devserver

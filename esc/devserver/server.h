@@ -12,6 +12,7 @@
 #include "esc/devserver/faults.h"
 #include "esc/devserver/oidc_issuer.h"
 #include "esc/devserver/request_counters.h"
+#include "esc/eval/local_providers.h"
 
 namespace escagent::devserver {
 
@@ -37,8 +38,10 @@ class Server {
     std::optional<Secret> token;
     // Who gets tokens for what; absent: nobody.
     std::optional<OidcOptions> oidc{};
-    // Keep history, tags and settings in DIR/.esc-agent. Where that cannot be, a line is logged and
-    // they live as long as the server.
+    // What fn::open may open.
+    eval::LocalProviderOptions providers{};
+    // Keep history, tags, settings and the key of ciphertext in DIR/.esc-agent. Where that cannot
+    // be, a line is logged and they live as long as the server.
     bool keep_state = true;
     // Told of what happens to every environment, beside their own webhooks.
     std::optional<Webhook> webhook{};
@@ -50,7 +53,8 @@ class Server {
     Clock* clock = nullptr;
   };
 
-  // INVALID_ARGUMENT for a bad address or a folder that is none, UNAVAILABLE for a port in use.
+  // INVALID_ARGUMENT for a bad address or a folder that is none, UNAVAILABLE for a port in use,
+  // FAILED_PRECONDITION for a broken key in DIR/.esc-agent.
   static Result<std::unique_ptr<Server>> Start(Options options);
   // Ends all requests, also hanging ones.
   ~Server();

@@ -1,6 +1,5 @@
 #include "esc/devserver/state_folder.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -11,7 +10,6 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "esc/devserver/durable_file.h"
 #include "esc/devserver/random.h"
 #include "esc/eval/syntax.h"
 
@@ -54,10 +52,8 @@ std::string StateFolder::PathOf(const std::string& key) const {
   return folder_ + "/environments/" + key;
 }
 
-StateFolder::Stamp StateFolder::StampOf(const std::string& key) const {
-  struct stat status = {};
-  if (!keeps() || ::stat((PathOf(key) + kStateName).c_str(), &status) != 0) return {};
-  return {status.st_ino, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+FileStamp StateFolder::StampOf(const std::string& key) const {
+  return keeps() ? StampOfFile(PathOf(key) + kStateName) : FileStamp();
 }
 
 Result<EnvironmentState> StateFolder::Load(const std::string& key,

@@ -1,10 +1,9 @@
 #pragma once
 
-#include <compare>
-#include <cstdint>
 #include <string>
 
 #include "base/result.h"
+#include "esc/devserver/durable_file.h"
 #include "esc/devserver/environment_state.h"
 #include "esc/devserver/folder_lock.h"
 
@@ -12,7 +11,7 @@ namespace escagent::devserver {
 
 // Where the states of environments are kept, so that a restart loses nothing:
 //
-//   FOLDER/lock                                  the lock of all who change something
+//   FOLDER/lock                                  the lock of all who change an environment
 //   FOLDER/environments/ORG/PROJECT/ENV/state.json
 //   FOLDER/environments/ORG/PROJECT/ENV/N.yaml   the text of revision N
 //
@@ -23,14 +22,6 @@ namespace escagent::devserver {
 // Remove() need the lock.
 class StateFolder {
  public:
-  // Tells versions of a state apart without reading it.
-  struct Stamp {
-    std::uint64_t file = 0;
-    std::int64_t seconds = 0;
-    std::int64_t nanoseconds = 0;
-    auto operator<=>(const Stamp&) const = default;
-  };
-
   // Makes `folder` and tries to write there; FAILED_PRECONDITION says why it cannot be used.
   static Status Prepare(const std::string& folder);
   // Empty: nothing is kept.
@@ -40,7 +31,7 @@ class StateFolder {
   bool keeps() const { return !folder_.empty(); }
 
   // `key` is "org/project/env". The zero stamp when nothing is kept of it.
-  Stamp StampOf(const std::string& key) const;
+  FileStamp StampOf(const std::string& key) const;
   // Texts that `known` has too are taken from it. A new state when nothing is kept. Errors name the
   // file.
   Result<EnvironmentState> Load(const std::string& key, const EnvironmentState* known) const;

@@ -5,6 +5,7 @@
 namespace escagent::devserver {
 
 Result<Secret> StoreLoader::Load(std::string_view name) {
+  if (const auto found = overrides_.find(name); found != overrides_.end()) name = found->second;
   std::string text = organization_ + "/";
   if (!name.contains('/')) text += "default/";
   text += name;
@@ -14,7 +15,8 @@ Result<Secret> StoreLoader::Load(std::string_view name) {
     return PermissionDenied("no permission to open environment \"" + environment + "\"");
   }
   ESC_ASSIGN_OR_RETURN(const Revision revision, store_.Get(ref));
-  return revision.text->Clone();
+  if (form_ == SecretForm::kStored) return revision.text->Clone();
+  return RewriteSecrets(secrets_, revision.text->Reveal(), form_);
 }
 
 }  // namespace escagent::devserver

@@ -33,21 +33,12 @@ Status NoSuchTag(const std::string& name) { return NotFound("there is no tag '" 
 void ListTags(Backend& backend, const Request& request, httplib::Response& response) {
   const auto state = backend.definitions.Describe(RefOf(request));
   if (!state) return SendError(response, state.error());
-  const std::string after = request.Parameter("after");
-  const int count = NumberOf(request, "count", 0);
   json tags = json::object();
-  std::string next(kNoMore);
-  std::string last;
-  for (const auto& [name, tag] : (*state)->tags) {
-    if (!after.empty() && name <= after) continue;
-    if (count > 0 && static_cast<int>(tags.size()) == count) {
-      next = last;
-      break;
-    }
-    tags[name] = ToJson(name, tag);
-    last = name;
-  }
-  SendJson(response, 200, {{"tags", std::move(tags)}, {"nextToken", next}});
+  const std::string next = VisitPage(
+      request, (*state)->tags,
+      [&](const std::string& name, const EnvironmentTag& tag) { tags[name] = ToJson(name, tag); });
+  SendJson(response, 200,
+           {{"tags", std::move(tags)}, {"nextToken", next.empty() ? std::string(kNoMore) : next}});
 }
 
 void GetTag(Backend& backend, const Request& request, httplib::Response& response) {

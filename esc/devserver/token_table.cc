@@ -1,71 +1,136 @@
 #include "esc/devserver/token_table.h"
 
 #include <algorithm>
-#include <utility>
+#include <array>
+#include <iterator>
 
 #include "base/strings.h"
 #include "esc/devserver/random.h"
+#include "esc/devserver/stored_json.h"
 
 namespace escagent::devserver {
 namespace {
 
+using nlohmann::json;
+
 constexpr std::size_t kTokenBytes = 20;
 // As much of the digest as tells tokens apart and is no use for anything else.
 constexpr std::size_t kIdLength = 12;
+constexpr const char* kExpires = "expires";
 
 std::string IdOf(const std::string& digest) { return digest.substr(0, kIdLength); }
 
+json Stored(const Identity& identity, Clock::WallTime expires) {
+  return {{"login", identity.login},
+          {"userId", identity.user_id},
+          {"name", identity.token_name},
+          {"organization", identity.organization},
+          {"team", identity.team},
+          {"environments", identity.environments},
+          {"permission", static_cast<int>(identity.permission)},
+          {kExpires, StoredTime(expires)}};
+}
+
+// Whether everything is there that says what a token is good for: less would be good for more.
+bool IsWhole(const json& token) {
+  static constexpr std::array kMembers = {"login", "userId",       "name",       "organization",
+                                          "team",  "environments", "permission", kExpires};
+  return HasShape(token, {{"login", ""},
+                          {"userId", ""},
+                          {"name", ""},
+                          {"organization", ""},
+                          {"team", ""},
+                          {"environments", json::array()},
+                          {"permission", 0},
+                          {kExpires, 0}}) &&
+         std::ranges::all_of(kMembers, [&](const char* member) { return token.contains(member); });
+}
+
+std::optional<Identity> ReadIdentity(const json& token) {
+  Identity identity{.login = token.value("login", ""),
+                    .user_id = token.value("userId", ""),
+                    .token_name = token.value("name", ""),
+                    .organization = token.value("organization", ""),
+                    .team = token.value("team", "")};
+  if (!ReadTexts(token, "environments", identity.environments)) return std::nullopt;
+  switch (token.value("permission", -1)) {
+    case static_cast<int>(Permission::kRead):
+      identity.permission = Permission::kRead;
+      return identity;
+    case static_cast<int>(Permission::kOpen):
+      identity.permission = Permission::kOpen;
+      return identity;
+    case static_cast<int>(Permission::kWrite):
+      identity.permission = Permission::kWrite;
+      return identity;
+    default:
+      return std::nullopt;
+  }
+}
+
 }  // namespace
 
-Secret TokenTable::Issue(Identity identity, std::chrono::seconds lifetime) {
+Result<Secret> TokenTable::Issue(const Identity& identity, std::chrono::seconds lifetime) {
   Secret token("pul-" + RandomHex(kTokenBytes));
-  MutexLock lock(mutex_);
-  DropExpired();
-  if (tokens_.size() >= kMaxTokens) {
-    tokens_.erase(std::ranges::min_element(tokens_, {},
-                                           [](const auto& entry) { return entry.second.expires; }));
-  }
-  tokens_[Sha256Hex(token.Reveal())] = {.identity = std::move(identity),
-                                        .expires = clock_.Now() + lifetime};
+  ESC_RETURN_IF_ERROR(document_.Change([&](json& tokens) -> Status {
+    DropExpired(tokens);
+    if (tokens.size() >= kMaxTokens) {
+      tokens.erase(std::min_element(tokens.begin(), tokens.end(), [](const json& a, const json& b) {
+        return TimeOf(a, kExpires) < TimeOf(b, kExpires);
+      }));
+    }
+    tokens[Sha256Hex(token.Reveal())] = Stored(identity, clock_.WallNow() + lifetime);
+    return {};
+  }));
   return token;
 }
 
 std::optional<Identity> TokenTable::Find(std::string_view token) {
-  const std::string digest = Sha256Hex(token);
-  MutexLock lock(mutex_);
-  DropExpired();
-  const auto found = tokens_.find(digest);
-  if (found == tokens_.end()) return std::nullopt;
-  return found->second.identity;
+  const SharedDocument::Snapshot tokens = document_.Now();
+  const auto found = tokens->find(Sha256Hex(token));
+  if (found == tokens->end() || !IsWhole(*found)) return std::nullopt;
+  if (TimeOf(*found, kExpires) <= clock_.WallNow()) return std::nullopt;
+  return ReadIdentity(*found);
 }
 
-std::size_t TokenTable::Revoke(std::string_view login, std::string_view id) {
-  MutexLock lock(mutex_);
-  return std::erase_if(tokens_, [&](const auto& entry) {
-    return (login.empty() || entry.second.identity.login == login) &&
-           (id.empty() || IdOf(entry.first) == id);
-  });
+Result<std::size_t> TokenTable::Revoke(std::string_view login, std::string_view id) {
+  std::size_t revoked = 0;
+  ESC_RETURN_IF_ERROR(document_.Change([&](json& tokens) -> Status {
+    DropExpired(tokens);
+    for (auto token = tokens.begin(); token != tokens.end();) {
+      const bool meant = (login.empty() || token->value("login", "") == login) &&
+                         (id.empty() || IdOf(token.key()) == id);
+      revoked += meant ? 1 : 0;
+      token = meant ? tokens.erase(token) : std::next(token);
+    }
+    return {};
+  }));
+  return revoked;
 }
 
-nlohmann::json TokenTable::ToJson() {
-  MutexLock lock(mutex_);
-  DropExpired();
-  nlohmann::json list = nlohmann::json::array();
-  for (const auto& [digest, entry] : tokens_) {
-    const auto left = std::chrono::ceil<std::chrono::seconds>(entry.expires - clock_.Now());
-    list.push_back({{"id", IdOf(digest)},
-                    {"login", entry.identity.login},
-                    {"name", entry.identity.token_name},
-                    {"organization", entry.identity.organization},
-                    {"team", entry.identity.team},
+json TokenTable::ToJson() {
+  json tokens = *document_.Now();
+  DropExpired(tokens);
+  json list = json::array();
+  for (auto token = tokens.begin(); token != tokens.end(); ++token) {
+    const auto left =
+        std::chrono::ceil<std::chrono::seconds>(TimeOf(token.value(), kExpires) - clock_.WallNow());
+    list.push_back({{"id", IdOf(token.key())},
+                    {"login", token->value("login", "")},
+                    {"name", token->value("name", "")},
+                    {"organization", token->value("organization", "")},
+                    {"team", token->value("team", "")},
                     {"expiresIn", left.count()}});
   }
   return list;
 }
 
-void TokenTable::DropExpired() {
-  const Clock::TimePoint now = clock_.Now();
-  std::erase_if(tokens_, [now](const auto& entry) { return entry.second.expires <= now; });
+void TokenTable::DropExpired(json& tokens) const {
+  const Clock::WallTime now = clock_.WallNow();
+  for (auto token = tokens.begin(); token != tokens.end();) {
+    const bool good = IsWhole(token.value()) && TimeOf(token.value(), kExpires) > now;
+    token = good ? std::next(token) : tokens.erase(token);
+  }
 }
 
 }  // namespace escagent::devserver

@@ -15,15 +15,14 @@ namespace {
 void Update(Backend& backend, const Request& request, httplib::Response& response) {
   const esc::EnvironmentRef ref{request.Argument("org"), request.Argument("project"),
                                 request.Argument("env"), ""};
-  const Secret text = RewriteSecrets(request.http.body, SecretForm::kStored);
+  const Secret text = RewriteSecrets(backend.secrets, request.http.body, SecretForm::kStored);
   if (const auto known = backend.definitions.Get(ref); !known) {
     return SendError(response, known.error());
   }
-  const auto result = Evaluate(backend, request.identity, ref.organization,
-                               ref.project + "/" + ref.environment, text.Reveal());
-  if (!result->ok()) {
-    return SendError(response, 400, "the environment definition is invalid", result->diagnostics);
-  }
+  const auto result =
+      Evaluate(backend, request.identity, ref.organization, ref.project + "/" + ref.environment,
+               text.Reveal(), {.mode = eval::EvalMode::kCheck, .show_secrets = true});
+  if (!result->ok()) return SendFindings(response, result->diagnostics);
   const auto revision = backend.definitions.Update(ref, text, request.http.get_header_value("ETag"),
                                                    request.identity.login);
   if (!revision) return SendError(response, revision.error());

@@ -1,8 +1,11 @@
+#include <algorithm>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/json.h"
 #include "esc/devserver/api_response.h"
@@ -19,18 +22,54 @@ using nlohmann::json;
 // As a secret: take the one away.
 constexpr std::string_view kRemoveSecret = "__remove-secret";
 
+// Webhooks of an environment and of an organization differ in their owner only: the latter has no
+// project and no environment.
 json ToJson(const Request& request, const std::string& name, const Webhook& webhook) {
-  return {{"active", webhook.active},
-          {"displayName", webhook.display_name},
-          {"name", name},
-          {"organizationName", request.Argument("org")},
-          {"projectName", request.Argument("project")},
-          {"envName", request.Argument("env")},
-          {"payloadUrl", webhook.url},
-          {"filters", webhook.filters},
-          {"groups", webhook.groups},
-          {"format", webhook.format},
-          {"hasSecret", webhook.secret != nullptr}};
+  json document = {{"active", webhook.active},
+                   {"displayName", webhook.display_name},
+                   {"name", name},
+                   {"organizationName", request.Argument("org")},
+                   {"payloadUrl", webhook.url},
+                   {"filters", webhook.filters},
+                   {"groups", webhook.groups},
+                   {"format", webhook.format},
+                   {"hasSecret", webhook.secret != nullptr}};
+  if (!request.Environment().empty()) {
+    document["projectName"] = request.Argument("project");
+    document["envName"] = request.Argument("env");
+  }
+  return document;
+}
+
+Status CheckOrganization(Backend& backend, const std::string& name) {
+  const std::vector<std::string> known = backend.definitions.Organizations();
+  if (std::ranges::find(known, name) != known.end()) return {};
+  return NotFound("organization '" + name + "' not found");
+}
+
+Result<Webhooks> WebhooksOf(Backend& backend, const Request& request) {
+  const std::string& organization = request.Argument("org");
+  if (request.Environment().empty()) {
+    ESC_RETURN_IF_ERROR(CheckOrganization(backend, organization));
+    return backend.organization_webhooks.Of(organization);
+  }
+  ESC_ASSIGN_OR_RETURN(const auto state, backend.definitions.Describe(RefOf(request)));
+  return state->webhooks;
+}
+
+// The webhooks after the change.
+Result<Webhooks> Modify(Backend& backend, const Request& request,
+                        const std::function<Status(Webhooks&)>& change) {
+  const std::string& organization = request.Argument("org");
+  if (request.Environment().empty()) {
+    ESC_RETURN_IF_ERROR(CheckOrganization(backend, organization));
+    return backend.organization_webhooks.Modify(organization, change);
+  }
+  ESC_ASSIGN_OR_RETURN(
+      const auto state,
+      backend.definitions.Modify(
+          RefOf(request), [&](EnvironmentState& changed) { return change(changed.webhooks); }, {}));
+  return state->webhooks;
 }
 
 json ToJson(const WebhookDelivery& delivery) {
@@ -46,25 +85,16 @@ json ToJson(const WebhookDelivery& delivery) {
           {"responseBody", delivery.answer}};
 }
 
-Status ReadTexts(const json& body, const char* name, std::vector<std::string>& out) {
-  const json list = body.contains(name) && !body[name].is_null() ? body[name] : json::array();
-  out.clear();
-  if (!list.is_array()) return InvalidArgument(std::string(name) + " must be a list of strings");
-  for (const json& text : list) {
-    if (!text.is_string()) return InvalidArgument(std::string(name) + " must be a list of strings");
-    out.push_back(text.get<std::string>());
-  }
-  return {};
-}
-
 // Everything of the body; without a format or a secret in it these stay.
 Status ReadWebhook(const json& body, Webhook& webhook) {
   ESC_RETURN_IF_ERROR(ReadMember(body, "displayName", webhook.display_name));
   ESC_RETURN_IF_ERROR(ReadMember(body, "payloadUrl", webhook.url));
   ESC_RETURN_IF_ERROR(ReadMember(body, "active", webhook.active));
   ESC_RETURN_IF_ERROR(ReadMember(body, "format", webhook.format));
-  ESC_RETURN_IF_ERROR(ReadTexts(body, "filters", webhook.filters));
-  ESC_RETURN_IF_ERROR(ReadTexts(body, "groups", webhook.groups));
+  webhook.filters.clear();
+  webhook.groups.clear();
+  ESC_RETURN_IF_ERROR(ReadMember(body, "filters", webhook.filters));
+  ESC_RETURN_IF_ERROR(ReadMember(body, "groups", webhook.groups));
   std::string secret;
   ESC_RETURN_IF_ERROR(ReadMember(body, "secret", secret));
   if (secret == kRemoveSecret) {
@@ -81,39 +111,30 @@ Status ReadWebhook(const json& body, Webhook& webhook) {
   return {};
 }
 
-Status NoSuchWebhook(const std::string& name) {
+std::unexpected<Error> NoSuchWebhook(const std::string& name) {
   return NotFound("there is no webhook '" + name + "'");
 }
 
-// The webhook of the path; an error was sent when nothing is given back.
-std::optional<Webhook> Find(Backend& backend, const Request& request, httplib::Response& response) {
-  const auto state = backend.definitions.Describe(RefOf(request));
-  if (!state) {
-    SendError(response, state.error());
-    return std::nullopt;
-  }
-  const auto found = (*state)->webhooks.find(request.Argument("hook"));
-  if (found == (*state)->webhooks.end()) {
-    SendError(response, NoSuchWebhook(request.Argument("hook")).error());
-    return std::nullopt;
-  }
+// The webhook of the path.
+Result<Webhook> Find(Backend& backend, const Request& request) {
+  ESC_ASSIGN_OR_RETURN(const Webhooks webhooks, WebhooksOf(backend, request));
+  const auto found = webhooks.find(request.Argument("hook"));
+  if (found == webhooks.end()) return NoSuchWebhook(request.Argument("hook"));
   return found->second;
 }
 
 void ListWebhooks(Backend& backend, const Request& request, httplib::Response& response) {
-  const auto state = backend.definitions.Describe(RefOf(request));
-  if (!state) return SendError(response, state.error());
+  const auto webhooks = WebhooksOf(backend, request);
+  if (!webhooks) return SendError(response, webhooks.error());
   json list = json::array();
-  for (const auto& [name, webhook] : (*state)->webhooks) {
-    list.push_back(ToJson(request, name, webhook));
-  }
+  for (const auto& [name, webhook] : *webhooks) list.push_back(ToJson(request, name, webhook));
   SendJson(response, 200, list);
 }
 
 void GetWebhook(Backend& backend, const Request& request, httplib::Response& response) {
-  if (const auto webhook = Find(backend, request, response)) {
-    SendJson(response, 200, ToJson(request, request.Argument("hook"), *webhook));
-  }
+  const auto webhook = Find(backend, request);
+  if (!webhook) return SendError(response, webhook.error());
+  SendJson(response, 200, ToJson(request, request.Argument("hook"), *webhook));
 }
 
 void CreateWebhook(Backend& backend, const Request& request, httplib::Response& response) {
@@ -132,16 +153,11 @@ void CreateWebhook(Backend& backend, const Request& request, httplib::Response& 
                      "the name of a webhook must be 1 to 100 letters, digits, \"-\", \"_\" or "
                      "\".\"");
   }
-  const auto state = backend.definitions.Modify(
-      RefOf(request),
-      [&](EnvironmentState& changed) -> Status {
-        if (!changed.webhooks.emplace(name, webhook).second) {
-          return MakeError(Code::kAlreadyExists, "there is a webhook '" + name + "' already");
-        }
-        return {};
-      },
-      {});
-  if (!state) return SendError(response, state.error());
+  const auto webhooks = Modify(backend, request, [&](Webhooks& changed) -> Status {
+    if (changed.emplace(name, webhook).second) return {};
+    return MakeError(Code::kAlreadyExists, "there is a webhook '" + name + "' already");
+  });
+  if (!webhooks) return SendError(response, webhooks.error());
   backend.webhooks.Watch();
   SendJson(response, 201, ToJson(request, name, webhook));
 }
@@ -150,40 +166,35 @@ void UpdateWebhook(Backend& backend, const Request& request, httplib::Response& 
   auto body = ReadBody(request);
   if (!body) return SendError(response, body.error());
   const std::string& name = request.Argument("hook");
-  const auto state = backend.definitions.Modify(RefOf(request),
-                                                [&](EnvironmentState& changed) -> Status {
-                                                  const auto found = changed.webhooks.find(name);
-                                                  if (found == changed.webhooks.end())
-                                                    return NoSuchWebhook(name);
-                                                  return ReadWebhook(*body, found->second);
-                                                },
-                                                {});
+  const auto webhooks = Modify(backend, request, [&](Webhooks& changed) -> Status {
+    const auto found = changed.find(name);
+    return found == changed.end() ? NoSuchWebhook(name) : ReadWebhook(*body, found->second);
+  });
   Scrub(*body);
-  if (!state) return SendError(response, state.error());
-  SendJson(response, 200, ToJson(request, name, (*state)->webhooks.at(name)));
+  if (!webhooks) return SendError(response, webhooks.error());
+  SendJson(response, 200, ToJson(request, name, webhooks->at(name)));
 }
 
 void DeleteWebhook(Backend& backend, const Request& request, httplib::Response& response) {
   const std::string& name = request.Argument("hook");
-  const auto state = backend.definitions.Modify(
-      RefOf(request),
-      [&](EnvironmentState& changed) {
-        return changed.webhooks.erase(name) > 0 ? Status() : NoSuchWebhook(name);
-      },
-      {});
-  if (!state) return SendError(response, state.error());
+  const auto webhooks = Modify(backend, request, [&](Webhooks& changed) {
+    return changed.erase(name) > 0 ? Status() : NoSuchWebhook(name);
+  });
+  if (!webhooks) return SendError(response, webhooks.error());
   response.status = 204;
 }
 
 void PingWebhook(Backend& backend, const Request& request, httplib::Response& response) {
-  if (const auto webhook = Find(backend, request, response)) {
-    SendJson(response, 200,
-             ToJson(backend.webhooks.Ping(RefOf(request), request.Argument("hook"), *webhook)));
-  }
+  const auto webhook = Find(backend, request);
+  if (!webhook) return SendError(response, webhook.error());
+  SendJson(response, 200,
+           ToJson(backend.webhooks.Ping(RefOf(request), request.Argument("hook"), *webhook)));
 }
 
 void ListDeliveries(Backend& backend, const Request& request, httplib::Response& response) {
-  if (!Find(backend, request, response)) return;
+  if (const auto webhook = Find(backend, request); !webhook) {
+    return SendError(response, webhook.error());
+  }
   json list = json::array();
   const auto deliveries = backend.webhooks.Deliveries(RefOf(request), request.Argument("hook"));
   for (const WebhookDelivery& delivery : deliveries) list.push_back(ToJson(delivery));
@@ -193,14 +204,17 @@ void ListDeliveries(Backend& backend, const Request& request, httplib::Response&
 }  // namespace
 
 void AddWebhookRoutes(Router& router) {
-  const std::string hooks = "/api/esc/environments/{org}/{project}/{env}/hooks";
-  router.Add("GET", hooks, ListWebhooks);
-  router.Add("POST", hooks, CreateWebhook);
-  router.Add("GET", hooks + "/{hook}", GetWebhook);
-  router.Add("PATCH", hooks + "/{hook}", UpdateWebhook);
-  router.Add("DELETE", hooks + "/{hook}", DeleteWebhook);
-  router.Add("POST", hooks + "/{hook}/ping", PingWebhook);
-  router.Add("GET", hooks + "/{hook}/deliveries", ListDeliveries);
+  for (const std::string owner :
+       {"/api/esc/environments/{org}/{project}/{env}", "/api/orgs/{org}"}) {
+    const std::string hooks = owner + "/hooks";
+    router.Add("GET", hooks, ListWebhooks);
+    router.Add("POST", hooks, CreateWebhook);
+    router.Add("GET", hooks + "/{hook}", GetWebhook);
+    router.Add("PATCH", hooks + "/{hook}", UpdateWebhook);
+    router.Add("DELETE", hooks + "/{hook}", DeleteWebhook);
+    router.Add("POST", hooks + "/{hook}/ping", PingWebhook);
+    router.Add("GET", hooks + "/{hook}/deliveries", ListDeliveries);
+  }
 }
 
 }  // namespace escagent::devserver

@@ -43,9 +43,11 @@ json PayloadOf(const StoreEvent& event, Clock::WallTime now) {
                   {"timestamp", std::chrono::system_clock::to_time_t(now)},
                   {"action", event.kind.substr(event.kind.rfind('_') + 1)},
                   {"user", {{"githubLogin", event.login}, {"name", event.login}}},
-                  {"organization", {{"githubLogin", organization}, {"name", organization}}},
-                  {"projectName", project},
-                  {"environmentName", environment}};
+                  {"organization", {{"githubLogin", organization}, {"name", organization}}}};
+  if (!environment.empty()) {
+    payload["projectName"] = project;
+    payload["environmentName"] = environment;
+  }
   if (event.revision > 0) payload["revision"] = event.revision;
   if (!event.name.empty()) payload["tag"] = {{"name", event.name}};
   return payload;
@@ -84,8 +86,9 @@ std::string SignatureOf(const Secret& secret, std::string_view payload) {
   return HexOf({reinterpret_cast<const char*>(digest.data()), size});
 }
 
-WebhookSender::WebhookSender(DefinitionStore& store, Clock& clock, HttpTransport& transport)
-    : store_(store), clock_(clock), transport_(transport) {
+WebhookSender::WebhookSender(DefinitionStore& store, OrganizationWebhooks& organizations,
+                             Clock& clock, HttpTransport& transport)
+    : store_(store), organizations_(organizations), clock_(clock), transport_(transport) {
   store_.SetListener([this](const StoreEvent& event) { Enqueue(event); });
 }
 
@@ -114,7 +117,9 @@ void WebhookSender::Start(std::optional<Webhook> global) {
     const auto state = store_.Describe(entry.ref);
     return state && !(*state)->webhooks.empty();
   };
-  if (global_ || std::ranges::any_of(store_.List(""), has_webhooks)) Watch();
+  if (global_ || organizations_.Any() || std::ranges::any_of(store_.List(""), has_webhooks)) {
+    Watch();
+  }
 }
 
 void WebhookSender::Watch() {
@@ -153,13 +158,19 @@ std::optional<StoreEvent> WebhookSender::Next(const std::stop_token& stop) {
 void WebhookSender::Send(const std::stop_token& stop) {
   while (const auto event = Next(stop)) {
     for (const Message& message : MessagesFor(*event)) {
-      if (global_ && Wants(*global_, message.kind)) Deliver(message, kGlobalName, *global_, stop);
+      if (global_) DeliverAll(message, {}, {{kGlobalName, *global_}}, stop);
+      const esc::EnvironmentRef organization{message.ref.organization, "", "", ""};
+      DeliverAll(message, organization, organizations_.Of(organization.organization), stop);
       const auto state = store_.Describe(message.ref);
-      if (!state) continue;
-      for (const auto& [name, webhook] : (*state)->webhooks) {
-        if (Wants(webhook, message.kind)) Deliver(message, name, webhook, stop);
-      }
+      if (state) DeliverAll(message, message.ref, (*state)->webhooks, stop);
     }
+  }
+}
+
+void WebhookSender::DeliverAll(const Message& message, const esc::EnvironmentRef& owner,
+                               const Webhooks& webhooks, const std::stop_token& stop) {
+  for (const auto& [name, webhook] : webhooks) {
+    if (Wants(webhook, message.kind)) Deliver(message, owner, name, webhook, stop);
   }
 }
 
@@ -182,14 +193,15 @@ std::vector<WebhookSender::Message> WebhookSender::MessagesFor(const StoreEvent&
   return messages;
 }
 
-void WebhookSender::Deliver(const Message& message, const std::string& name, const Webhook& webhook,
+void WebhookSender::Deliver(const Message& message, const esc::EnvironmentRef& owner,
+                            const std::string& name, const Webhook& webhook,
                             const std::stop_token& stop) {
   const std::string id = RandomHex(16);  // the same for each try: receivers can tell
   for (int tries = 0; tries < kTries; ++tries) {
     if (tries > 0 && !clock_.SleepUntil(clock_.Now() + kRetryDelay * tries, stop)) return;
     WebhookDelivery delivery = Try(message, id, webhook, stop);
     const int status = delivery.status;
-    Remember(message.ref, name, std::move(delivery));
+    Remember(owner, name, std::move(delivery));
     // What a receiver refuses it will refuse again.
     if (status != 0 && status < 500) return;
   }
@@ -222,27 +234,27 @@ WebhookDelivery WebhookSender::Try(const Message& message, const std::string& id
   return delivery;
 }
 
-WebhookDelivery WebhookSender::Ping(const esc::EnvironmentRef& ref, const std::string& name,
+WebhookDelivery WebhookSender::Ping(const esc::EnvironmentRef& owner, const std::string& name,
                                     const Webhook& webhook) {
-  const StoreEvent event{.kind = "ping", .ref = ref};
-  WebhookDelivery delivery = Try({ref, event.kind, PayloadOf(event, clock_.WallNow())},
+  const StoreEvent event{.kind = "ping", .ref = owner};
+  WebhookDelivery delivery = Try({owner, event.kind, PayloadOf(event, clock_.WallNow())},
                                  RandomHex(16), webhook, sender_.get_stop_token());
-  Remember(ref, name, delivery);
+  Remember(owner, name, delivery);
   return delivery;
 }
 
-void WebhookSender::Remember(const esc::EnvironmentRef& ref, const std::string& name,
+void WebhookSender::Remember(const esc::EnvironmentRef& owner, const std::string& name,
                              WebhookDelivery delivery) {
   MutexLock lock(mutex_);
-  std::deque<WebhookDelivery>& list = deliveries_[ref.ToString() + "/" + name];
+  std::deque<WebhookDelivery>& list = deliveries_[owner.ToString() + "/" + name];
   list.push_front(std::move(delivery));
   if (list.size() > kMaxDeliveries) list.pop_back();
 }
 
-std::vector<WebhookDelivery> WebhookSender::Deliveries(const esc::EnvironmentRef& ref,
+std::vector<WebhookDelivery> WebhookSender::Deliveries(const esc::EnvironmentRef& owner,
                                                        const std::string& name) const {
   MutexLock lock(mutex_);
-  const auto found = deliveries_.find(ref.ToString() + "/" + name);
+  const auto found = deliveries_.find(owner.ToString() + "/" + name);
   if (found == deliveries_.end()) return {};
   return {found->second.begin(), found->second.end()};
 }

@@ -17,7 +17,8 @@
 #include "base/mutex.h"
 #include "base/secret.h"
 #include "esc/devserver/definition_store.h"
-#include "esc/devserver/environment_state.h"
+#include "esc/devserver/organization_webhooks.h"
+#include "esc/devserver/webhook.h"
 
 namespace escagent::devserver {
 
@@ -36,10 +37,10 @@ struct WebhookDelivery {
 // Lower-case hex of HMAC-SHA256: the header Pulumi-Webhook-Signature.
 std::string SignatureOf(const Secret& secret, std::string_view payload);
 
-// Tells webhooks what happens in the store (reference/esc-api.md (a)): those of the environment,
-// and one for all organizations that the server was started with. A change of an environment is
-// also "imported_environment_changed" of all that import it, however far. Edits on disk are looked
-// for while there are webhooks.
+// Tells webhooks what happens in the store (reference/esc-api.md (a)): those of the environment, of
+// its organization, and one for all organizations that the server was started with. A change of an
+// environment is also "imported_environment_changed" of all that import it, however far. Edits on
+// disk are looked for while there are webhooks.
 //
 // Sends on a thread of its own, in order; what fails is tried again kTries times in all.
 // Thread-safe.
@@ -52,7 +53,8 @@ class WebhookSender {
   static constexpr std::size_t kMaxWaiting = 10000;  // events; the oldest are dropped
 
   // All are borrowed. Sets the store's listener.
-  WebhookSender(DefinitionStore& store, Clock& clock, HttpTransport& transport);
+  WebhookSender(DefinitionStore& store, OrganizationWebhooks& organizations, Clock& clock,
+                HttpTransport& transport);
   // Drops what was not sent.
   ~WebhookSender();
   WebhookSender(const WebhookSender&) = delete;
@@ -63,11 +65,11 @@ class WebhookSender {
   // There is a webhook from now on: edits on disk are looked for.
   void Watch();
 
-  // Sends a "ping" at once, and once.
-  WebhookDelivery Ping(const esc::EnvironmentRef& ref, const std::string& name,
+  // These are about a webhook of an environment or, without project and environment, of an
+  // organization. Ping() sends at once, and once; Deliveries() has the newest first.
+  WebhookDelivery Ping(const esc::EnvironmentRef& owner, const std::string& name,
                        const Webhook& webhook);
-  // The newest first.
-  std::vector<WebhookDelivery> Deliveries(const esc::EnvironmentRef& ref,
+  std::vector<WebhookDelivery> Deliveries(const esc::EnvironmentRef& owner,
                                           const std::string& name) const;
 
  private:
@@ -81,14 +83,18 @@ class WebhookSender {
   void Send(const std::stop_token& stop);
   std::optional<StoreEvent> Next(const std::stop_token& stop);
   std::vector<Message> MessagesFor(const StoreEvent& event);
-  void Deliver(const Message& message, const std::string& name, const Webhook& webhook,
-               const std::stop_token& stop);
+  void DeliverAll(const Message& message, const esc::EnvironmentRef& owner,
+                  const Webhooks& webhooks, const std::stop_token& stop);
+  void Deliver(const Message& message, const esc::EnvironmentRef& owner, const std::string& name,
+               const Webhook& webhook, const std::stop_token& stop);
   WebhookDelivery Try(const Message& message, const std::string& id, const Webhook& webhook,
                       const std::stop_token& stop);
-  void Remember(const esc::EnvironmentRef& ref, const std::string& name, WebhookDelivery delivery);
+  void Remember(const esc::EnvironmentRef& owner, const std::string& name,
+                WebhookDelivery delivery);
   void LookForEdits(const std::stop_token& stop);
 
   DefinitionStore& store_;
+  OrganizationWebhooks& organizations_;
   Clock& clock_;
   HttpTransport& transport_;
   std::optional<Webhook> global_;  // not changed after Start()

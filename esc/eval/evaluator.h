@@ -94,7 +94,8 @@ struct Rotation {
 };
 
 // A value as a definition spells it: what is secret becomes {"fn::secret": text}, with
-// fn::fromJSON around it where it is no string.
+// fn::fromJSON around it where it is no string. These texts are to be taken literally, as ESC does
+// when it encrypts them before it evaluates; in others each "$" is doubled.
 esc::Value ToDefinition(const esc::Value& value);
 
 // The outcome of an evaluation. What failed, and whatever uses it, is unknown in `properties`.

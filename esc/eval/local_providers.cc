@@ -8,6 +8,7 @@
 #include "esc/eval/env_provider.h"
 #include "esc/eval/exec_provider.h"
 #include "esc/eval/file_provider.h"
+#include "esc/eval/password_rotator.h"
 
 namespace escagent::eval {
 
@@ -16,6 +17,7 @@ Status AddLocalProviders(const LocalProviderOptions& options, const Clock& clock
   constexpr std::chrono::seconds kExecTimeout{10};
   ESC_RETURN_IF_ERROR(registry.AddProvider("test", std::make_shared<EchoProvider>()));
   ESC_RETURN_IF_ERROR(registry.AddRotator("test", std::make_shared<EchoRotator>()));
+  ESC_RETURN_IF_ERROR(registry.AddRotator("password", std::make_shared<PasswordRotator>()));
   if (!options.files.empty()) {
     ESC_RETURN_IF_ERROR(
         registry.AddProvider("file", std::make_shared<FileProvider>(options.files)));

@@ -16,8 +16,8 @@ struct LocalProviderOptions {
   bool allow_exec = false;
 };
 
-// Adds `test` (echo_provider.h and echo_rotator.h) and, where they were allowed, `file`, `env` and
-// `exec`. Borrows the clock for the life of the registry.
+// Adds `test` (echo_provider.h and echo_rotator.h), the rotator `password` and, where they were
+// allowed, `file`, `env` and `exec`. Borrows the clock for the life of the registry.
 Status AddLocalProviders(const LocalProviderOptions& options, const Clock& clock,
                          ProviderRegistry& registry);
 

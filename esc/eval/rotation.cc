@@ -14,25 +14,27 @@ Value Wrap(const char* function, Value argument) {
   return Value::MakeObject(std::move(call));
 }
 
-// fn::secret takes a string only, in which "$" is special as everywhere.
-Value SecretText(std::string_view text) {
+Value Escaped(const Value& text) {
   SecretBuilder escaped;
-  for (const char c : text) {
+  for (const char c : text.ScalarText()) {
     if (c == '$') escaped.Append('$');
     escaped.Append(c);
   }
-  return Wrap("fn::secret", Value::String(escaped.Finish()));
+  return Value::String(escaped.Finish());
 }
 
 }  // namespace
 
 Value ToDefinition(const Value& value) {
   if (value.secret()) {
-    if (value.kind() == Value::Kind::kString) return SecretText(value.ScalarText());
+    if (value.kind() == Value::Kind::kString) {
+      return Wrap("fn::secret", Value::String(Secret(value.ScalarText())));
+    }
     SecretBuilder json;
     esc::WriteJson(value, {}, json);
-    return Wrap("fn::fromJSON", SecretText(json.Reveal()));
+    return Wrap("fn::fromJSON", Wrap("fn::secret", Value::String(json.Finish())));
   }
+  if (value.kind() == Value::Kind::kString) return Escaped(value);
   if (value.kind() == Value::Kind::kArray) {
     Value::Array elements;
     for (const Value& element : value.elements()) elements.push_back(ToDefinition(element));

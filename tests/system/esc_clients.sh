@@ -65,6 +65,10 @@ esc env set "$dev" pw s3cret --secret
 esc env get "$dev" && has ciphertext && lacks s3cret
 esc env get "$dev" --show-secrets && has s3cret
 esc open "$dev" && has '"b": "hello"' && has s3cret
+esc env get "$dev" a.b && has '"hello"' && has "Defined at" && has "dev:"
+esc env get "$dev" a.b --value string && has hello
+esc env get "$dev" pw && has ciphertext && lacks s3cret
+esc env get "$dev" pw --show-secrets --value string && has s3cret
 esc env set "$dev" environmentVariables.GREETING hi
 # shellcheck disable=SC2016  # the variable is the program's
 esc run "$dev" -- sh -c 'echo "says $GREETING"' && has "says hi"
@@ -79,6 +83,22 @@ esc env version retract "$dev@3" --reason leaked
 esc env version history "$dev" && has leaked
 esc env tag "$dev" team ops
 esc env tag ls "$dev" && has team
+rotated=acme/cli/rotated
+esc env init "$rotated"
+esc env set "$rotated" password '{"fn::rotate::password": {"inputs": {"length": 24}}}'
+esc env set "$rotated" other '{"fn::rotate::password": {"inputs": {}}}'
+esc env rotate "$rotated" && has "rotated." && has "New revision '4'"
+esc open "$rotated" && cp "$work/out" "$work/first"
+esc env rotate "$rotated" password && has "New revision '5'"
+esc open "$rotated"
+[ "$(grep '"other"' "$work/out")" = "$(grep '"other"' "$work/first")" ]
+[ "$(grep '"password"' "$work/out")" != "$(grep '"password"' "$work/first")" ]
+esc env diff "$rotated@4" "$rotated@5" && has ciphertext
+esc env set "$rotated" other '{"fn::rotate::password": {"inputs": {"length": 0}}}'
+esc env rotate "$rotated" && has "rotated with errors" && has "Path: values.other, error: "
+esc env rm "$rotated" --yes
+esc env webhook new "$dev" alerts --url http://127.0.0.1:9/
+esc env webhook list "$dev" && has alerts
 esc env clone "$dev" cli/copy
 esc env rm acme/cli/copy --yes
 esc env settings set "$dev" deletion-protected true

@@ -22,8 +22,11 @@ assert.equal(property.value.hello, 'world');
 const definition = await client.getEnvironment(...app);
 assert.equal(definition.definition.values.app.hello, 'world');
 
-const checked = await client.checkEnvironmentYaml('acme', 'values:\n  a: b\n');
+const checked = await client.checkEnvironmentYaml('acme', 'values:\n  a: b\n  c: ${a}\n');
 assert.equal(checked.properties.a.value, 'b');
+assert.equal(checked.exprs.c.symbol[0].key, 'a');
+assert.equal(checked.schema.properties.a.type, 'string');
+assert(checked.executionContext.properties.pulumi);
 
 // What was read, with one value changed: the secret stays one, and is served encrypted.
 const decrypted = await client.decryptEnvironment(...app);

@@ -212,6 +212,26 @@ TEST_F(OauthTest, PoliciesDecide) {
   EXPECT_THAT(Refusal(Exchange(issuer_.Sign(Claims()))), HasSubstr("403 access_denied"));
 }
 
+TEST_F(OauthTest, ReadersSeeNoSecret) {
+  WritePolicy("policies: [{decision: allow, permission: read}]");
+  StartOidc(/*with_policy=*/true);
+  const httplib::Headers headers = {{"Authorization", "token " + TokenFor(Claims())}};
+  const std::string served = client_->Get(kEnvironment, headers)->body;
+  ASSERT_THAT(served, HasSubstr("ciphertext"));
+  const std::string environment = kEnvironment;
+  const std::string texts = "/api/esc/environments/acme/yaml";
+  const auto post = [&](const std::string& path) {
+    return client_->Post(path, headers, served, "application/x-yaml")->status;
+  };
+  EXPECT_EQ(post(environment + "/check"), 200);
+  EXPECT_EQ(post(environment + "/check?showSecrets=true"), 403);
+  EXPECT_EQ(post(environment + "/open"), 403);
+  // Nor by the ciphertext in a text of their own.
+  EXPECT_EQ(post(texts + "/check"), 200);
+  EXPECT_EQ(post(texts + "/check?showSecrets=true"), 403);
+  EXPECT_EQ(post(texts + "/open"), 403);
+}
+
 TEST_F(OauthTest, ValuesDependOnTheIdentity) {
   folder_.Write("acme/web/dev", "values: {who: '${context.pulumi.user.login}'}");
   StartOidc();
@@ -248,6 +268,35 @@ TEST_F(OauthTest, TokensCanBeRevoked) {
   EXPECT_EQ(GetWith("static")->status, 200);
   // The next exchange gives another one.
   EXPECT_EQ(GetWith(TokenFor(Claims("web")))->status, 200);
+}
+
+TEST_F(OauthTest, TokensOutliveTheServer) {
+  WritePolicy("policies: [{decision: allow, permission: read}]");
+  StartOidc(/*with_policy=*/true);
+  const std::string token = TokenFor(Claims());
+  const std::string revoked = TokenFor(Claims("api"));
+  const std::string path = "/debug/tokens?login=system:serviceaccount:shop:api";
+  ASSERT_EQ(Json(client_->Delete(path))["revoked"], 1);
+  server_.reset();
+  StartOidc(/*with_policy=*/true);
+  EXPECT_EQ(GetWith(token)->status, 200);
+  EXPECT_EQ(GetWith(token, std::string(kEnvironment) + "/decrypt")->status, 403);
+  EXPECT_EQ(GetWith(revoked)->status, 401);
+  clock_.Advance(7200s);
+  EXPECT_EQ(GetWith(token)->status, 401);
+}
+
+TEST_F(OauthTest, WebhooksOfAnOrganizationAreForThoseWhoMaySeeAllOfIt) {
+  for (const auto& [policy, status] :
+       {std::pair{"policies: [{decision: allow, environments: [web/*]}]", 403},
+        {"policies: [{decision: allow, permission: open}]", 403},
+        {"policies: [{decision: allow}]", 200}}) {
+    WritePolicy(policy);
+    StartOidc(/*with_policy=*/true);
+    const std::string token = TokenFor(Claims());
+    EXPECT_EQ(GetWith(token, "/api/orgs/acme/hooks")->status, status) << policy;
+    EXPECT_EQ(GetWith(token, "/api/orgs/globex/hooks")->status, 403);
+  }
 }
 
 TEST_F(OauthTest, FaultsApplyToTheExchangeToo) {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -160,6 +161,24 @@ TEST_F(UpdateTest, CiphertextOutlivesTheServer) {
   const auto result = Patch(served + "  w: new\n");
   ASSERT_EQ(result->status, 200) << result->body;
   EXPECT_EQ(Opened("s"), "two");
+}
+
+TEST_F(UpdateTest, EachFolderHasAKeyOfItsOwn) {
+  const std::string served = DefinitionNow();
+  std::filesystem::remove(folder_.path() + "/.esc-agent/key");
+  server_.reset();
+  Start();
+  EXPECT_NE(DefinitionNow(), served);
+  const auto result = Patch(served);
+  EXPECT_EQ(result->status, 400);
+  EXPECT_THAT(result->body, HasSubstr("not made with the key of this server's definitions"));
+  server_.reset();
+  std::ofstream(folder_.path() + "/.esc-agent/key", std::ios::trunc) << "broken";
+  Server::Options options;
+  options.definitions_dir = folder_.path();
+  const auto broken = Server::Start(std::move(options));
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(broken.error().code, Code::kFailedPrecondition);
 }
 
 TEST_F(UpdateTest, AgentEditsWithoutDestroying) {

@@ -230,5 +230,66 @@ TEST_F(WebhookTest, EndsWhileItSends) {
   server_.reset();
 }
 
+class OrganizationWebhookTest : public WebhookTest {
+ protected:
+  static constexpr const char* kHooks = "/api/orgs/acme/hooks";
+
+  httplib::Result Add(json hook) {
+    hook["payloadUrl"] = receiver_.url();
+    return client_->Post(kHooks, hook.dump(), "application/json");
+  }
+};
+
+TEST_F(OrganizationWebhookTest, IsToldOfAllItsEnvironments) {
+  folder_.Write("globex/web/dev", "");
+  Start();
+  const auto added = Add({{"name", "all"}, {"displayName", "All"}, {"secret", "s3cret"}});
+  ASSERT_EQ(added->status, 201) << added->body;
+  EXPECT_EQ(Json(added)["organizationName"], "acme");
+  EXPECT_EQ(Json(added)["hasSecret"], true);
+  EXPECT_FALSE(Json(added).contains("envName"));
+  const json body = {{"project", "web"}, {"name", "new"}};
+  for (const char* organization : {"globex", "acme"}) {
+    ASSERT_EQ(client_
+                  ->Post(std::string("/api/esc/environments/") + organization, body.dump(),
+                         "application/json")
+                  ->status,
+              204);
+  }
+  const auto messages = receiver_.Take(1);
+  ASSERT_EQ(messages.size(), 1u);
+  EXPECT_EQ(messages[0].kind, "environment_created");
+  EXPECT_EQ(messages[0].payload["organization"]["githubLogin"], "acme");
+  EXPECT_EQ(messages[0].payload["environmentName"], "new");
+  EXPECT_EQ(messages[0].signature,
+            SignatureOf(Secret(std::string_view("s3cret")), messages[0].body));
+  // What an environment's own webhook cannot be told.
+  ASSERT_EQ(client_->Delete("/api/esc/environments/acme/web/new")->status, 204);
+  EXPECT_EQ(receiver_.Take(1)[0].kind, "environment_deleted");
+  EXPECT_EQ(Json(client_->Get(std::string(kHooks) + "/all/deliveries")).size(), 2u);
+}
+
+TEST_F(OrganizationWebhookTest, LivesAndDies) {
+  Start();
+  EXPECT_EQ(Json(client_->Get(kHooks)), json::array());
+  ASSERT_EQ(Add({{"name", "hook"}, {"filters", {"environment_deleted"}}})->status, 201);
+  EXPECT_EQ(Add({{"name", "hook"}})->status, 409);
+  const std::string path = std::string(kHooks) + "/hook";
+  const json ping = Json(client_->Post(path + "/ping"));
+  EXPECT_EQ(ping["responseCode"], 200);
+  EXPECT_FALSE(receiver_.Take(1)[0].payload.contains("environmentName"));
+  ASSERT_EQ(client_->Patch(path, R"({"displayName": "changed"})", "application/json")->status, 200);
+  server_.reset();
+  Start();
+  EXPECT_EQ(Json(client_->Get(path))["displayName"], "changed");
+  // Not the environments', nor another organization's.
+  EXPECT_EQ(client_->Get(Env("/hooks/hook"))->status, 404);
+  EXPECT_EQ(client_->Get("/api/orgs/globex/hooks")->status, 404);
+  EXPECT_EQ(client_->Delete(path)->status, 204);
+  EXPECT_EQ(client_->Delete(path)->status, 404);
+  EXPECT_EQ(client_->Get(path)->status, 404);
+  EXPECT_EQ(client_->Post(path + "/ping")->status, 404);
+}
+
 }  // namespace
 }  // namespace escagent::devserver

@@ -68,8 +68,12 @@ func main() {
 	_, text, err = client.DecryptEnvironment(ctx, org, project, name)
 	check(err, "decrypt")
 	same(strings.Contains(text, "hidden"), true, "decrypt")
-	_, err = client.CheckEnvironmentYaml(ctx, org, "values: {a: b, s: {fn::secret: x}}")
+	checked, err := client.CheckEnvironmentYaml(ctx, org,
+		"values: {a: b, s: {fn::secret: x}, o: {fn::open::test: {}}, r: '${a}'}")
 	check(err, "check")
+	same(*checked.GetProperties()["o"].Unknown, true, "check: what is opened")
+	same(checked.GetExprs()["r"].Symbol[0].Key, "a", "check: expressions")
+	same(checked.GetExecutionContext().Properties != nil, true, "check: context")
 	_, err = client.UpdateEnvironmentYaml(ctx, org, project, name, "values: {a: '${missing}'}")
 	refused(err, "400", "update with an error")
 

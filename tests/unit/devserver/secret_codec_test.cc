@@ -11,12 +11,17 @@
 namespace escagent::devserver {
 namespace {
 
+const SecretCodec& Codec() {
+  static const SecretCodec kCodec(Secret(std::string_view("a key for these tests")));
+  return kCodec;
+}
+
 std::string Rewritten(std::string_view text, SecretForm form) {
-  return std::string(RewriteSecrets(text, form).Reveal());
+  return std::string(RewriteSecrets(Codec(), text, form).Reveal());
 }
 
 TEST(SecretCodecTest, RoundTrip) {
-  SecretCodec codec;
+  const SecretCodec& codec = Codec();
   for (const std::string plaintext : {"", "x", "hunter2", "größe ✓\n", "\xff"}) {
     const Result<Secret> ciphertext = codec.Encrypt(plaintext);
     ASSERT_TRUE(ciphertext);
@@ -31,7 +36,7 @@ TEST(SecretCodecTest, RoundTrip) {
 }
 
 TEST(SecretCodecTest, RefusesWhatItDidNotMake) {
-  SecretCodec codec;
+  const SecretCodec& codec = Codec();
   EXPECT_FALSE(codec.DecryptEnvelope(""));
   EXPECT_FALSE(codec.DecryptEnvelope("no base64"));
   EXPECT_FALSE(
@@ -45,6 +50,16 @@ TEST(SecretCodecTest, RefusesWhatItDidNotMake) {
     EncodeBase64(changed, text);
     EXPECT_FALSE(codec.DecryptEnvelope(text.Reveal())) << i;
   }
+}
+
+TEST(SecretCodecTest, EachKeyHasItsOwnCiphertext) {
+  const SecretCodec other(Secret(std::string_view("another key")));
+  const Result<Secret> ciphertext = Codec().Encrypt("hunter2");
+  ASSERT_TRUE(ciphertext);
+  EXPECT_FALSE(other.Encrypt("hunter2")->Equals(*ciphertext));
+  const Result<Secret> opened = other.DecryptEnvelope(ciphertext->Reveal());
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Code::kInvalidArgument);
 }
 
 TEST(SecretRewriterTest, ChangesOnlySecrets) {

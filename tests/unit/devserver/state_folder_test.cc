@@ -71,7 +71,7 @@ TEST_F(StateFolderTest, ARestartLosesNothing) {
         ref_,
         [](EnvironmentState& state) -> Status {
           state.revision_tags["stable"] = {.revision = 1, .login = "anna"};
-          state.tags["team"] = {.id = "1", .value = "ops"};
+          state.tags["team"] = {.value = "ops"};
           state.webhooks["hook"] = {.url = "http://h",
                                     .filters = {"environment_revision_created"},
                                     .secret = std::make_shared<const Secret>(Text("s3cret"))};

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "esc/devserver/key_file.h"
 #include "esc/devserver/store_loader.h"
 #include "esc/json_writer.h"
 #include "tests/fakes/fake_clock.h"
@@ -19,7 +20,8 @@ std::string EvaluateToJson(const std::string& name, bool redact) {
   EXPECT_TRUE(revision);
   if (!revision) return "";
   const Identity identity;
-  StoreLoader loader(store, identity, "acme");
+  const SecretCodec secrets(MakeKey());
+  StoreLoader loader(store, secrets, identity, "acme", SecretForm::kStored);
   eval::EvalOptions options;
   options.environment = name;
   options.loader = &loader;

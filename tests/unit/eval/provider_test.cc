@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -138,7 +139,7 @@ TEST_F(RotateTest, TheFirstRotationHasNoState) {
   EXPECT_EQ(Revealed(result), R"({"a":{"current":"n","previous":null}})");
 }
 
-TEST(ToDefinitionTest, SecretsAreCallsAndDollarsEscaped) {
+TEST(ToDefinitionTest, SecretsAreLiteralCallsAndOtherDollarsEscaped) {
   esc::Value::Object object;
   object.emplace_back("n", esc::Value::Number(Secret(std::string_view("1.50"))));
   esc::Value secret = esc::Value::MakeObject(std::move(object));
@@ -148,10 +149,79 @@ TEST(ToDefinitionTest, SecretsAreCallsAndDollarsEscaped) {
   members.emplace_back("o", std::move(secret));
   esc::Value text = esc::Value::String(Secret(std::string_view("a${b}")));
   text.set_secret(true);
+  members.emplace_back("p", esc::Value::String(Secret(std::string_view("a${b}"))));
   members.emplace_back("t", std::move(text));
   result.properties = ToDefinition(esc::Value::MakeObject(std::move(members)));
-  EXPECT_EQ(Revealed(result),
-            R"({"o":{"fn::fromJSON":{"fn::secret":"{\"n\":1.50}"}},"t":{"fn::secret":"a$${b}"}})");
+  EXPECT_EQ(Revealed(result), R"({"o":{"fn::fromJSON":{"fn::secret":"{\"n\":1.50}"}},"p":"a$${b}",)"
+                              R"("t":{"fn::secret":"a${b}"}})");
+}
+
+class PasswordTest : public RotateTest {
+ protected:
+  PasswordTest() { EXPECT_TRUE(AddLocalProviders({}, clock_, registry_)); }
+
+  EvalResult Run(const std::string& inputs, const std::string& state, EvalMode mode) {
+    EvalOptions options;
+    options.providers = &registry_;
+    options.mode = mode;
+    return Evaluate(
+        "values: {p: {fn::rotate::password: {inputs: " + inputs + ", state: " + state + "}}}",
+        options);
+  }
+  // The password after a rotation; "" when it failed.
+  std::string NewPassword(const std::string& inputs) {
+    const EvalResult result = Run(inputs, "null", EvalMode::kRotate);
+    const esc::Value* const value = result.properties.Find("p");
+    return value == nullptr || value->unknown() ? "" : std::string(value->ScalarText());
+  }
+  static long Count(const std::string& text, const std::string& characters) {
+    return std::ranges::count_if(text, [&](char c) { return characters.contains(c); });
+  }
+
+  SystemClock clock_;
+  ProviderRegistry registry_;
+};
+
+TEST_F(PasswordTest, HasTheCharactersThatAreAskedFor) {
+  const std::string lower = "abcdefghijklmnopqrstuvwxyz";
+  const std::string upper = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  EXPECT_EQ(NewPassword("{}").size(), 16u);
+  EXPECT_NE(NewPassword("{}"), NewPassword("{}"));
+  const std::string mixed =
+      NewPassword("{length: 9, minLower: 2, minUpper: 3, minSpecial: 4, overrideSpecial: '~'}");
+  EXPECT_EQ(Count(mixed, lower), 2) << mixed;
+  EXPECT_EQ(Count(mixed, upper), 3) << mixed;
+  EXPECT_EQ(Count(mixed, "~"), 4) << mixed;
+  EXPECT_EQ(Count(NewPassword("{length: 300, upper: false, special: false}"), lower), 300);
+  const std::string all = NewPassword("{length: 4096}");
+  EXPECT_GT(Count(all, lower), 1000);
+  EXPECT_GT(Count(all, "!@#$%&*()-_=+[]{}<>:?"), 800);
+}
+
+TEST_F(PasswordTest, KeepsTheOneBefore) {
+  const EvalResult first = Run("{}", "{current: {fn::secret: old}}", EvalMode::kRotate);
+  ASSERT_EQ(first.rotations.size(), 1u);
+  const esc::Value& state = first.rotations[0].state;
+  EXPECT_EQ(state.Find("previous")->ScalarText(), "old");
+  EXPECT_EQ(state.Find("current")->ScalarText(), first.properties.Find("p")->ScalarText());
+  EXPECT_TRUE(state.Find("current")->secret() && state.Find("previous")->secret());
+  const EvalResult open = Run("{}", "{current: {fn::secret: c}, previous: null}", EvalMode::kOpen);
+  EXPECT_EQ(Redacted(open), R"({"p":"[secret]"})");
+  EXPECT_EQ(Revealed(open), R"({"p":"c"})");
+}
+
+TEST_F(PasswordTest, SaysWhatIsWrong) {
+  EXPECT_TRUE(Findings(Run("{}", "null", EvalMode::kOpen))
+                  .contains("there is no password yet; rotate the environment"));
+  for (const char* inputs :
+       {"{length: 0}", "{length: 2.5}", "{length: -1}", "{length: 100000}",
+        "{length: 3, minLower: 4}", "{lower: false, upper: false, special: false}",
+        "{lower: false, upper: false, overrideSpecial: ''}", "{what: 1}", "{length: x}"}) {
+    const EvalResult result = Run(inputs, "null", EvalMode::kRotate);
+    EXPECT_FALSE(result.ok()) << inputs;
+    ASSERT_EQ(result.rotations.size(), 1u) << inputs;
+    EXPECT_NE(result.rotations[0].status, Rotation::Status::kSucceeded) << inputs;
+  }
 }
 
 class LocalProvidersTest : public testing::Test {
