@@ -106,6 +106,8 @@ class App::Impl {
                                              metrics_.CountVolumeEvent(event);
                                              if (audit_ != nullptr)
                                                audit::WriteVolumeEvent(*audit_, event);
+                                             if (kubernetes_ != nullptr)
+                                               kubernetes_->NoteVolumeEvent(event);
                                            }},
         *stores, cache_, *mounter_, clock_, [this](const store::ResolvedStore& store) {
           if (options_.stores_dir.empty()) NoteStore(store);
@@ -288,10 +290,7 @@ class App::Impl {
           options_.webhook_secret_file,
           [this](const esc::EnvironmentRef& ref, const std::string& id) { OnWebhook(ref, id); });
       http.webhook = [this](const status::HttpServer::Webhook& webhook) {
-        return webhooks_->Receive({.id = webhook.id,
-                                   .kind = webhook.kind,
-                                   .signature = webhook.signature,
-                                   .body = webhook.body});
+        return webhooks_->Receive({webhook.id, webhook.kind, webhook.signature, webhook.body});
       };
     }
     ESC_ASSIGN_OR_RETURN(http_, status::HttpServer::Start(std::move(http)));
@@ -333,7 +332,8 @@ class App::Impl {
             .volumes = volumes_->List(),
             .mirror = MirrorStatus(),
             .secret_memory = GetLockedMemoryStats(),
-            .audit = audit_ == nullptr ? std::nullopt : std::optional(audit_->GetStats())};
+            .audit = audit_ == nullptr ? std::nullopt : std::optional(audit_->GetStats()),
+            .tokens = tokens_.Stats()};
   }
 
   std::optional<controller::MirrorStatus> MirrorStatus() const {

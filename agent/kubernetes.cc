@@ -38,7 +38,8 @@ Kubernetes::Kubernetes(const AppOptions& options, kube::Config config,
       cluster_(std::make_unique<kube::Cluster>(
           std::move(config),
           kube::Cluster::Options{.user_agent = "esc-agent/" + std::string(kVersion)}, clock)),
-      informers_(options.watch_namespaces, cluster_->informers()) {
+      informers_(options.watch_namespaces, cluster_->informers()),
+      pod_events_(options.node_name, cluster_->api(), clock) {
   stores_ = std::make_unique<store::KubeStoreRegistry>(
       store::KubeStoreRegistry::Options{.default_api_url = options.esc_url + "/api/esc",
                                         .controller_class = options.controller_class,

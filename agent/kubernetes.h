@@ -6,6 +6,7 @@
 #include "agent/app.h"
 #include "agent/cache/environment_cache.h"
 #include "agent/controller/mirror.h"
+#include "agent/controller/pod_events.h"
 #include "agent/freshness/change_relay.h"
 #include "agent/freshness/probe_sharing.h"
 #include "agent/freshness/shared_heads.h"
@@ -39,6 +40,8 @@ class Kubernetes {
   // Tells the other agents that an environment has changed; nothing without --webhook-secret-file.
   // `id` names the news.
   void Announce(const esc::EnvironmentRef& ref, const std::string& id);
+  // Tells the pod of a volume what it should know (controller/pod_events.h).
+  void NoteVolumeEvent(const volume::VolumeEvent& event) { pod_events_.Note(event); }
   // Lets other agents mirror, and look at ESC, in place of this one.
   void Stop();
 
@@ -57,6 +60,7 @@ class Kubernetes {
   std::unique_ptr<kube::Cluster> cluster_;
   // Of the namespaces that are watched.
   kube::ScopedInformers informers_;
+  controller::PodEvents pod_events_;
   std::unique_ptr<store::KubeStoreRegistry> stores_;
   std::unique_ptr<controller::Mirror> mirror_;
   std::unique_ptr<freshness::ProbeSharing> sharing_;

@@ -13,6 +13,7 @@ Result<bool> MayI(Api& api, const AccessQuestion& question, const CallOptions& o
       {"verb", question.verb}, {"group", question.group}, {"resource", question.resource}};
   if (!question.subresource.empty()) attributes["subresource"] = question.subresource;
   if (!question.namespace_name.empty()) attributes["namespace"] = question.namespace_name;
+  if (!question.name.empty()) attributes["name"] = question.name;
   ESC_ASSIGN_OR_RETURN(const Object answer,
                        api.Create(SelfSubjectAccessReviews(), review, options));
   return BoolMember(Member(answer.json(), "status"), "allowed");

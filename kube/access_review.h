@@ -14,6 +14,7 @@ struct AccessQuestion {
   std::string resource;
   std::string subresource{};     // empty: the object itself
   std::string namespace_name{};  // empty: in all namespaces
+  std::string name{};            // empty: all of them
 };
 
 // Whether the API server lets whoever asks do it (authorization.k8s.io/v1 SelfSubjectAccessReview,

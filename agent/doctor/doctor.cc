@@ -160,12 +160,14 @@ class Examination {
     if (ReadsStores()) {
       stores_ = ListClusterStores(server.api(), options_.watch_namespaces,
                                   options_.controller_class, DefaultApiUrl(), Call());
+      Append(stores_.findings, CheckAccountTokens(server.api(), stores_.accounts, Call()));
     }
   }
 
   void ExamineObjects(Server& server, Findings& findings) {
     Append(findings, CheckCsiDriver(server.api(), options_.driver_name, Call()));
     const std::string& node = options_.node_name.empty() ? running_node_ : options_.node_name;
+    Append(findings, CheckPodTokens(server.api(), options_.driver_name, node, Call()));
     findings.push_back(CheckCsiNode(server.api(), node, options_.driver_name, Call()));
     Append(findings, CheckKinds(server.discovery(), server.api(), NeedsCluster(), Call()));
     if (!NeedsCluster()) return;

@@ -31,10 +31,10 @@ std::string PlaceOf(const store::SecretKeyRef& ref) {
   return "Secret " + ref.namespace_name + "/" + ref.name + ", key " + ref.key;
 }
 
-// To ask ESC as a service account takes rights that the doctor does not use.
+// To ask ESC as this takes a token that the doctor does not read.
 Finding OidcStore(const store::StoreId& id) {
   return Skipped("store " + id.ToString(),
-                 "has oidcConfig; see its condition Ready, or the agent's log");
+                 "has oidcConfig; what ESC says to it is in the agent's log");
 }
 
 // All pages of one kind, in one namespace or (empty) in all.
@@ -127,7 +127,9 @@ StoreList ListClusterStores(kube::Api& api, const kube::NamespaceScope& scope,
       list.findings.push_back(Failed("store " + one.id.ToString(), one.ProblemText(),
                                      "correct the store (kubectl edit)"));
     } else if (one.spec.oidc) {
-      list.findings.push_back(OidcStore(one.id));
+      list.accounts.push_back(
+          {.store = one.id.ToString(),
+           .service_account = {one.spec.oidc->namespace_name, one.spec.oidc->service_account}});
     } else {
       list.stores.push_back(
           ToAsk(one.spec, default_api_url, PlaceOf(one.spec.token), tokens.at(one.spec.token)));

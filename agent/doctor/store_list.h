@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "agent/doctor/finding.h"
+#include "agent/doctor/identity_checks.h"
 #include "agent/store/access_token.h"
 #include "base/result.h"
 #include "esc/environment_ref.h"
@@ -24,6 +25,8 @@ struct StoreToAsk {
 
 struct StoreList {
   std::vector<StoreToAsk> stores;
+  // Of the API server's with oidcConfig, which have no token to read.
+  std::vector<StoreAccount> accounts;
   // About those that cannot be used, or that there are none.
   Findings findings;
 };

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <random>
@@ -9,6 +8,7 @@
 
 #include "agent/identity/identity_key.h"
 #include "agent/identity/subject_source.h"
+#include "agent/identity/token_stats.h"
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/mutex.h"
@@ -18,13 +18,6 @@
 #include "esc/token_source.h"
 
 namespace escagent::identity {
-
-// How exchanges ended, since the start.
-struct ExchangeCounts {
-  std::uint64_t succeeded = 0;
-  std::uint64_t denied = 0;
-  std::uint64_t failed = 0;  // no answer, or no token to exchange
-};
 
 // What can be exchanged, and the count of it. Thread-safe. Borrows the exchange.
 class CountedExchange {

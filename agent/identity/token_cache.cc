@@ -59,9 +59,11 @@ void TokenCache::Recheck(const IdentityKey& key) {
   waker_.WakeUp();
 }
 
-std::size_t TokenCache::Size() const {
+TokenStats TokenCache::Stats() const {
+  TokenStats stats{.exchanges = counted_.Counts()};
   MutexLock lock(mutex_);
-  return entries_.size();
+  stats.identities = entries_.size();
+  return stats;
 }
 
 void TokenCache::RunTimer(const std::stop_token& stop) {

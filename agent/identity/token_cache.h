@@ -12,6 +12,7 @@
 #include "agent/identity/identity_key.h"
 #include "agent/identity/renewed_token.h"
 #include "agent/identity/subject_source.h"
+#include "agent/identity/token_stats.h"
 #include "base/clock.h"
 #include "base/http.h"
 #include "base/mutex.h"
@@ -58,8 +59,7 @@ class TokenCache {
   CountedExchange& exchange() { return counted_; }
   std::chrono::seconds lifetime() const { return options_.lifetime; }
 
-  ExchangeCounts Counts() const { return counted_.Counts(); }
-  std::size_t Size() const EXCLUDES(mutex_);
+  TokenStats Stats() const EXCLUDES(mutex_);
 
  private:
   struct Entry {

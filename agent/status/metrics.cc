@@ -164,6 +164,19 @@ void AddMirror(Families& out, const controller::MirrorStatus& mirror) {
   }
 }
 
+void AddTokens(Families& out, const identity::TokenStats& stats) {
+  const std::string help = "Exchanges of service accounts' tokens for access tokens, by outcome.";
+  const auto add = [&](const char* outcome, std::uint64_t count) {
+    out.Counter("esc_agent_token_exchanges_total", help, {{"outcome", outcome}},
+                static_cast<double>(count));
+  };
+  add("ok", stats.exchanges.succeeded);
+  add("denied", stats.exchanges.denied);
+  add("error", stats.exchanges.failed);
+  out.Gauge("esc_agent_identities", "Service accounts whose access tokens are held or wanted.", {},
+            static_cast<double>(stats.identities));
+}
+
 void AddProcess(Families& out, const Report& report) {
   out.Gauge("esc_agent_build_info", "Always 1; the version is a label.",
             {{"version", std::string(kVersion)}}, 1);
@@ -225,6 +238,7 @@ std::string Metrics::Serialize(const Report& report, const cache::CacheStats& ca
   AddProcess(out, report);
   AddEnvironments(out, report);
   AddCache(out, cache);
+  AddTokens(out, report.tokens);
   if (report.mirror) AddMirror(out, *report.mirror);
   MutexLock lock(mutex_);
   for (const auto& [key, count] : events_) {

@@ -9,6 +9,7 @@
 #include "agent/audit/audit_log.h"
 #include "agent/cache/environment_cache.h"
 #include "agent/controller/mirror.h"
+#include "agent/identity/token_stats.h"
 #include "agent/volume/volume_status.h"
 #include "base/clock.h"
 #include "base/locked_memory.h"
@@ -29,6 +30,7 @@ struct Report {
   std::optional<controller::MirrorStatus> mirror;  // nothing: the agent does not mirror
   LockedMemoryStats secret_memory{};
   std::optional<audit::AuditLog::Stats> audit{};  // nothing: there is no audit log
+  identity::TokenStats tokens{};
 };
 
 // {"agent": {...}, "environments": [...], "volumes": [...]} and, with a mirror, "mirror": {...};

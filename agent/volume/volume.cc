@@ -243,20 +243,23 @@ void Volume::ShowEmpty(fuse::MountedVolume& mount) {
 }
 
 void Volume::NoteRefusal() {
+  VolumeEvent event{.kind = VolumeEvent::Kind::kRefuse,
+                    .volume_id = identity_.volume_id,
+                    .error = std::nullopt,
+                    .pod = identity_.pod};
   {
     MutexLock lock(mutex_);
     const bool refused = IsRefused();
     if (refused == std::exchange(refusal_told_, refused) || !refused) return;
+    event.source = source_name_;
+    if (subscription_) event.error = subscription_.Status().last_error;
+    if (source_failure_) event.error = source_failure_->error;
   }
   LogWarning("ESC refuses the identity of a volume",
              {{log_key::kVolume, identity_.volume_id},
               {log_key::kNamespace, identity_.pod.namespace_name},
               {log_key::kPod, identity_.pod.name}});
-  if (!observer_) return;
-  VolumeEvent event;
-  event.kind = VolumeEvent::Kind::kRefuse;
-  event.volume_id = identity_.volume_id;
-  observer_(event);
+  if (observer_) observer_(event);
 }
 
 void Volume::RecordRefresh(const Status& status, std::chrono::milliseconds duration) {

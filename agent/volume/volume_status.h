@@ -47,14 +47,14 @@ struct VolumeEvent {
     kRestack,    // a new mount on a dead one
     kUnpublish,
     kRotate,       // new values shown (or not: error)
-    kRefuse,       // ESC begins to refuse the identity
+    kRefuse,       // ESC begins to refuse the identity (error: how)
     kResubscribe,  // another environment or identity (or not: error)
   };
   Kind kind = Kind::kPublish;
   std::string volume_id;
   std::optional<Error> error;
   std::chrono::milliseconds duration{0};
-  // Of kPublish and kUnpublish, as far as they are known.
+  // Of kPublish, kUnpublish and kRefuse, as far as they are known.
   csi::PodInfo pod{};
   SourceName source{};
 };

@@ -51,7 +51,10 @@ bool FakeCluster::Selects(const Watch& watch, const Id& id, const json* object) 
   const std::string& name_space = selection.namespace_name;
   if (!name_space.empty() && id.second.namespace_name != name_space) return false;
   if (!selection.field_selector.empty() &&
-      selection.field_selector != "metadata.name=" + id.second.name) {
+      selection.field_selector != "metadata.name=" + id.second.name &&
+      (object == nullptr ||
+       selection.field_selector !=
+           "spec.nodeName=" + object->value("/spec/nodeName"_json_pointer, std::string()))) {
     return false;
   }
   // Of what is gone the labels are not known any more.

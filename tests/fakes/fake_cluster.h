@@ -24,7 +24,8 @@ namespace escagent::testing {
 // write that changes nothing is none. What informers are told is told on the thread that wrote,
 // before the write returns, unless another thread is telling the same informer just then.
 //
-// Known of selectors: "key" and "metadata.name=NAME". Patches are merge patches. Thread-safe.
+// Known of selectors: "key", "metadata.name=NAME" and "spec.nodeName=NODE". Patches are merge
+// patches. Thread-safe.
 class FakeCluster {
  public:
   class Client;

@@ -72,19 +72,20 @@ class PodIdentityTest : public ::testing::Test {
     bed_.Debug("DELETE", "/debug/tokens?login=" + account);
   }
 
-  InlineVolume PodVolume(const std::string& pod, const std::string& account,
-                         Attributes more = {}) const {
+  // `claims` are put over those of a good token.
+  InlineVolume PodVolume(const std::string& pod, const std::string& account, Attributes more = {},
+                         const json& claims = json::object()) const {
     Attributes attributes = {{"environment", "acme/shop/" + account}, {"auth", "pod"}};
     for (auto& [name, value] : more) attributes[name] = value;
     InlineVolume volume = bed_.Volume(pod, std::move(attributes));
     volume.service_account = account;
     const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-    volume.service_account_tokens = json{
-        {"urn:pulumi:org:acme",
-         {{"token", issuer_.Sign(FakeOidcIssuer::PodClaims(kIssuer, "acme", "default", account, now,
-                                                           now + 3600))},
-          {"expirationTimestamp",
-           "2099-01-01T00:00:00Z"}}}}.dump();
+    json all = FakeOidcIssuer::PodClaims(kIssuer, "acme", "default", account, now, now + 3600);
+    all.update(claims);
+    volume.service_account_tokens =
+        json{{"urn:pulumi:org:acme",
+              {{"token", issuer_.Sign(all)}, {"expirationTimestamp", "2099-01-01T00:00:00Z"}}}}
+            .dump();
     return volume;
   }
   Result<std::string> Publish(const InlineVolume& volume) {
@@ -231,6 +232,37 @@ TEST_F(PodIdentityTest, ANewAgentGoesOnFromTheNextPublish) {
   // As kubelet does it with requiresRepublish, with a new token.
   ASSERT_TRUE(Publish(PodVolume("web-1", "web")));
   EXPECT_TRUE(Shows(*target, "web-second"));
+}
+
+// A good token of the pod lets it in afterwards.
+TEST_F(PodIdentityTest, ATokenThatEscDoesNotTakeMountsNothing) {
+  StartNode();
+  const json expired = {{"iat", 1000}, {"nbf", 1000}, {"exp", 2000}};
+  const json other_audience = {{"aud", {"urn:pulumi:org:globex"}}};
+  const json other_issuer = {{"iss", "https://elsewhere.example.com"}};
+  for (const json& claims : {expired, other_audience, other_issuer}) {
+    const InlineVolume volume = PodVolume("web-1", "web", {}, claims);
+    const auto refused = Publish(volume);
+    ASSERT_FALSE(refused) << claims.dump();
+    EXPECT_EQ(refused.error().code, Code::kPermissionDenied) << refused.error().message;
+    EXPECT_THAT(refused.error().message, HasSubstr("urn:pulumi:org:acme"));
+    ExpectNoTokens({volume});
+  }
+  // Signed by somebody else with the same names.
+  InlineVolume forged = PodVolume("web-1", "web");
+  const FakeOidcIssuer forger;
+  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  const json claims = FakeOidcIssuer::PodClaims(kIssuer, "acme", "default", "web", now, now + 3600);
+  forged.service_account_tokens =
+      json{{"urn:pulumi:org:acme", {{"token", forger.Sign(claims)}}}}.dump();
+  EXPECT_FALSE(Publish(forged));
+  EXPECT_THAT(HttpGet(bed_.AgentUrl() + "/metrics"),
+              HasSubstr("esc_agent_token_exchanges_total{outcome=\"ok\"} 0"));
+  const auto target = Publish(PodVolume("web-1", "web"));
+  ASSERT_TRUE(target) << target.error().message;
+  EXPECT_EQ(ReadAll(*target + "/password"), "web-first");
+  EXPECT_THAT(HttpGet(bed_.AgentUrl() + "/metrics"),
+              HasSubstr("esc_agent_token_exchanges_total{outcome=\"ok\"} 1"));
 }
 
 TEST_F(PodIdentityTest, WithoutATokenTheErrorSaysWhatToAdd) {

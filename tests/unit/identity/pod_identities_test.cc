@@ -108,7 +108,7 @@ TEST_F(PodIdentitiesTest, ADeniedPodIsRefusedWhateverIsKnown) {
 TEST_F(PodIdentitiesTest, Http401IsADenialToo) {
   Answer(401, "");
   EXPECT_EQ(Publish("v1").error().code, Code::kPermissionDenied);
-  EXPECT_EQ(cache_.Size(), 0U);
+  EXPECT_EQ(cache_.Stats().identities, 0U);
 }
 
 TEST_F(PodIdentitiesTest, DuringAnOutageOnlyTheKnownAreServed) {

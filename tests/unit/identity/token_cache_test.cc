@@ -51,16 +51,16 @@ TEST_F(TokenCacheTest, ForgetsWhatNobodyHolds) {
   const auto held = Find("held");
   ASSERT_TRUE(held->Get({}));
   Find("idle");
-  EXPECT_EQ(cache_.Size(), 2U);
+  EXPECT_EQ(cache_.Stats().identities, 2U);
   Advance(11min);
-  EXPECT_TRUE(Eventually([&] { return cache_.Size() == 1; }));
+  EXPECT_TRUE(Eventually([&] { return cache_.Stats().identities == 1; }));
   EXPECT_EQ(cache_.Peek(held->key()), held);
 }
 
 TEST_F(TokenCacheTest, KeepsFewThatAreIdle) {
   for (int i = 0; i < 5; ++i) Find(std::to_string(i));
   Advance(6s);
-  EXPECT_TRUE(Eventually([&] { return cache_.Size() == 2; }));
+  EXPECT_TRUE(Eventually([&] { return cache_.Stats().identities == 2; }));
 }
 
 TEST_F(TokenCacheTest, RecheckIsDoneInTheBackground) {

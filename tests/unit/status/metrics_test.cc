@@ -32,6 +32,16 @@ TEST(Metrics, TellsTheReport) {
               HasSubstr("esc_agent_esc_requests_total{operation=\"open\",outcome=\"error\"} 2\n"));
 }
 
+TEST(Metrics, TellsOfIdentities) {
+  Report report = testing::MakeReport();
+  report.tokens = {.exchanges = {.succeeded = 7, .denied = 2, .failed = 1}, .identities = 3};
+  const std::string text = Metrics().Serialize(report, {});
+  EXPECT_THAT(text, HasSubstr("esc_agent_token_exchanges_total{outcome=\"ok\"} 7\n"));
+  EXPECT_THAT(text, HasSubstr("esc_agent_token_exchanges_total{outcome=\"denied\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("esc_agent_token_exchanges_total{outcome=\"error\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("esc_agent_identities 3\n"));
+}
+
 TEST(Metrics, CountsRpcsInCumulativeBuckets) {
   Metrics metrics;
   metrics.CountRpc("NodePublishVolume", Code::kOk, microseconds(500));

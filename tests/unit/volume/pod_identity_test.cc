@@ -180,6 +180,11 @@ TEST_F(PodIdentityTest, EmptiesTheFilesOfARefusedIdentity) {
   EXPECT_TRUE(StatsOf("v1", "v1").abnormal);
   EXPECT_THAT(StatsOf("v2", "v2").condition, HasSubstr("ESC refuses the identity"));
   ASSERT_TRUE(Eventually([&] { return Events(VolumeEvent::Kind::kRefuse).size() == 2; }));
+  const VolumeEvent refusal = Events(VolumeEvent::Kind::kRefuse).at(0);
+  ASSERT_TRUE(refusal.error);
+  EXPECT_THAT(refusal.error->message, HasSubstr("HTTP 401"));
+  EXPECT_EQ(refusal.pod.name, "podinfo");
+  EXPECT_EQ(refusal.source.environment, kDev);
   EXPECT_EQ(Publish(PodVolume("v3")).error().code, Code::kUnauthenticated);
   AdmitAll();
   EXPECT_TRUE(AdvanceUntil([&] { return Hello("v1") == "world"; }));
