@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/system/process.h"
@@ -35,6 +36,8 @@ class Testbed {
   // on a free port (or on that of the last one).
   void StartDevServer(const std::vector<std::string>& flags = {});
   void StopDevServer();
+  // Agents started from now on take another server for ESC.
+  void UseEsc(std::string url) { esc_url_ = std::move(url); }
   // Starts esc-keeper with further flags and waits until it listens; or, when there is one, another
   // that takes over from it, and waits for the end of the first. Agents started from now on use it.
   void StartKeeper(const std::vector<std::string>& flags = {});
