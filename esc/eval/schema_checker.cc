@@ -67,6 +67,22 @@ bool SchemaChecker::CheckPtr(const SchemaPtr& schema, const SchemaPtr& accept, c
   return Check(schema ? *schema : *AlwaysSchema(), *accept, at);
 }
 
+template <class CheckOne>
+bool SchemaChecker::CheckAny(const std::vector<SchemaPtr>& alternatives, const Place& at,
+                             const CheckOne& check) {
+  if (alternatives.empty()) return true;
+  Diagnostics all;
+  bool matched = false;
+  for (const SchemaPtr& alternative : alternatives) {
+    SchemaChecker checker(budget_, all);
+    checker.depth_ = depth_;
+    matched |= check(checker, *alternative);
+  }
+  if (matched) return true;
+  for (esc::Diagnostic& diagnostic : all) Append(diagnostics_, std::move(diagnostic));
+  return Fail(at, "at least one subschema must match");
+}
+
 bool SchemaChecker::Check(const Schema& schema, const Schema& accept, const Place& at) {
   budget_.Spend(64);
   if (accept.always || budget_.IsSpent() || depth_ >= kMaxDepth) return true;
@@ -76,48 +92,23 @@ bool SchemaChecker::Check(const Schema& schema, const Schema& accept, const Plac
   ++depth_;
   bool ok = accept.target == nullptr || Check(schema, *accept.target, at);
   ok &= schema.target == nullptr || Check(*schema.target, accept, at);
-  ok &= CheckEither(schema.any_of, accept, at);
-  ok &= CheckEither(schema.one_of, accept, at);
+  const auto accepted = [&](SchemaChecker& checker, const Schema& alternative) {
+    return checker.Check(alternative, accept, at);
+  };
+  ok &= CheckAny(schema.any_of, at, accepted);
+  ok &= CheckAny(schema.one_of, at, accepted);
   if (!schema.type.empty() && !accept.type.empty() && schema.type != accept.type) {
     ok = Fail(at, "expected " + accept.type + ", got " + schema.type);
   }
-  ok &= CheckAgainstEither(schema, accept.any_of, at);
-  ok &= CheckAgainstEither(schema, accept.one_of, at);
+  const auto accepts = [&](SchemaChecker& checker, const Schema& alternative) {
+    return checker.Check(schema, alternative, at);
+  };
+  ok &= CheckAny(accept.any_of, at, accepts);
+  ok &= CheckAny(accept.one_of, at, accepts);
   if (schema.type == "array") ok &= CheckArray(schema, accept, at);
   if (schema.type == "object") ok &= CheckObject(schema, accept, at);
   --depth_;
   return ok;
-}
-
-bool SchemaChecker::CheckEither(const std::vector<SchemaPtr>& alternatives, const Schema& accept,
-                                const Place& at) {
-  if (alternatives.empty()) return true;
-  Diagnostics all;
-  bool matched = false;
-  for (const SchemaPtr& alternative : alternatives) {
-    SchemaChecker checker(budget_, all);
-    checker.depth_ = depth_;
-    matched |= checker.Check(*alternative, accept, at);
-  }
-  if (matched) return true;
-  for (esc::Diagnostic& diagnostic : all) Append(diagnostics_, std::move(diagnostic));
-  return Fail(at, "at least one subschema must match");
-}
-
-bool SchemaChecker::CheckAgainstEither(const Schema& schema,
-                                       const std::vector<SchemaPtr>& alternatives,
-                                       const Place& at) {
-  if (alternatives.empty()) return true;
-  Diagnostics all;
-  bool matched = false;
-  for (const SchemaPtr& alternative : alternatives) {
-    SchemaChecker checker(budget_, all);
-    checker.depth_ = depth_;
-    matched |= checker.Check(schema, *alternative, at);
-  }
-  if (matched) return true;
-  for (esc::Diagnostic& diagnostic : all) Append(diagnostics_, std::move(diagnostic));
-  return Fail(at, "at least one subschema must match");
 }
 
 bool SchemaChecker::CheckArray(const Schema& schema, const Schema& accept, const Place& at) {

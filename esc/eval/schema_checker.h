@@ -36,10 +36,9 @@ class SchemaChecker {
 
   bool CheckPtr(const SchemaPtr& schema, const SchemaPtr& accept, const Place& at);
   bool Check(const Schema& schema, const Schema& accept, const Place& at);
-  bool CheckEither(const std::vector<SchemaPtr>& alternatives, const Schema& accept,
-                   const Place& at);
-  bool CheckAgainstEither(const Schema& schema, const std::vector<SchemaPtr>& alternatives,
-                          const Place& at);
+  // Whether any of the alternatives passes; what failed is only told when none does.
+  template <class CheckOne>
+  bool CheckAny(const std::vector<SchemaPtr>& alternatives, const Place& at, const CheckOne& check);
   bool CheckArray(const Schema& schema, const Schema& accept, const Place& at);
   bool CheckObject(const Schema& schema, const Schema& accept, const Place& at);
   bool Fail(const Place& at, std::string why);
