@@ -11,14 +11,14 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMaxText = 500;
+constexpr std::size_t kMaxMember = 500;
 constexpr std::size_t kMaxJoined = 5;
 
 // The member when it has the type that `get` wants, else nothing.
 std::string TextMember(const json& object, const char* name) {
   const auto it = object.find(name);
   return it != object.end() && it->is_string()
-             ? LimitText(it->get_ref<const std::string&>(), kMaxText)
+             ? LimitText(it->get_ref<const std::string&>(), kMaxMember)
              : std::string();
 }
 

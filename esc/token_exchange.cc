@@ -16,15 +16,15 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kApiPrefix = "/api/esc";
-constexpr std::size_t kMaxText = 300;
+constexpr std::string_view kEscPath = "/api/esc";
+constexpr std::size_t kMaxSaid = 300;
 constexpr std::size_t kMaxBody = std::size_t{256} << 10;
 // Pulumi's longest is 25 h; more than a week is no lifetime but a mistake.
 constexpr std::int64_t kMaxLifetime = 7 * 24 * 3600;
 
 std::string UrlOf(std::string url) {
   while (url.ends_with('/')) url.pop_back();
-  if (url.ends_with(kApiPrefix)) url.resize(url.size() - kApiPrefix.size());
+  if (url.ends_with(kEscPath)) url.resize(url.size() - kEscPath.size());
   return url + "/api/oauth/token";
 }
 
@@ -50,7 +50,7 @@ Secret FormOf(const TokenGrant& grant, const Secret& subject, std::chrono::secon
   return form.Finish();
 }
 
-std::string TextMember(const json& document, const char* name) {
+std::string StringOf(const json& document, const char* name) {
   const auto it = document.find(name);
   return it != document.end() && it->is_string() ? it->get<std::string>() : std::string();
 }
@@ -62,14 +62,14 @@ std::string SaidIn(const HttpResponse& response, const Secret& subject) {
   Result<json> document = ParseJson(text, "error answer");
   WipeString(text);
   if (!document || !document->is_object()) return "";
-  std::string said = TextMember(*document, "error_description");
-  if (said.empty()) said = TextMember(*document, "message");
-  if (said.empty()) said = TextMember(*document, "error");
+  std::string said = StringOf(*document, "error_description");
+  if (said.empty()) said = StringOf(*document, "message");
+  if (said.empty()) said = StringOf(*document, "error");
   Scrub(*document);
-  return WithoutToken(LimitText(said, kMaxText), subject);
+  return WithoutToken(LimitText(said, kMaxSaid), subject);
 }
 
-Code CodeOf(int status) {
+Code RefusalCode(int status) {
   if (status == 401) return Code::kUnauthenticated;
   if (status == 404 || status == 405) return Code::kFailedPrecondition;
   // What the server finds wrong with the token, and with what it asks for.
@@ -94,7 +94,7 @@ std::string HintFor(Code code, const TokenGrant& grant) {
 
 Error ErrorOf(const HttpResponse& response, std::string_view action, const TokenGrant& grant,
               const Secret& subject, Clock::WallTime now) {
-  Error error{.code = CodeOf(response.status),
+  Error error{.code = RefusalCode(response.status),
               .message = std::string(action) + ": HTTP " + std::to_string(response.status)};
   if (const std::string said = SaidIn(response, subject); !said.empty()) {
     error.message += ": " + said;

@@ -18,7 +18,7 @@ namespace {
 
 using std::chrono::system_clock;
 
-constexpr std::chrono::milliseconds kInitTimeout{5000};
+constexpr std::chrono::milliseconds kKeptInitTimeout{5000};
 
 Status Keep(keeper::KeeperClient& client, const keeper::Target& target, const Session& session,
             const std::string& metadata) {
@@ -194,7 +194,7 @@ Result<KeptMounter::Inherited> KeptMounter::Inherit(keeper::KeptVolume kept,
                        client->Mount(kept.target, mode, state.selinux_context, /*fresh=*/true));
   inherited.id = mounted.device_number;
   ESC_ASSIGN_OR_RETURN(inherited.session, Session::Start(std::move(mounted.device), std::move(tree),
-                                                         saved.cache, kInitTimeout));
+                                                         saved.cache, kKeptInitTimeout));
   ESC_RETURN_IF_ERROR(Keep(*client, kept.target, *inherited.session, saved.metadata));
   return inherited;
 }
@@ -257,7 +257,7 @@ Result<std::unique_ptr<MountedVolume>> KeptMounter::MountFuse(const keeper::Targ
                        client->Mount(target, spec.folder_mode, options.selinux_context, true));
   ESC_ASSIGN_OR_RETURN(
       std::shared_ptr<Session> session,
-      Session::Start(std::move(mounted.device), std::move(tree), options.cache, kInitTimeout));
+      Session::Start(std::move(mounted.device), std::move(tree), options.cache, kKeptInitTimeout));
   const std::string metadata = KeptState::Of(options).Encode();
   ESC_RETURN_IF_ERROR(Keep(*client, target, *session, metadata));
   ListenToFolders(*session, mounted.device_number);

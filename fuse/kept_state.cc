@@ -9,7 +9,7 @@ namespace escagent::fuse {
 namespace {
 
 constexpr std::string_view kVersionLine = "1\n";
-constexpr off_t kMaxSize = 1 << 20;
+constexpr off_t kMaxStateSize = 1 << 20;
 
 }  // namespace
 
@@ -31,7 +31,8 @@ Result<KeptState> KeptState::Decode(std::string_view text) {
 Result<KeptState> KeptState::Read(const UniqueFd& memfd) {
   struct stat found = {};
   if (fstat(memfd.Get(), &found) != 0) return ErrnoError(errno, "read a volume's state");
-  if (found.st_size > kMaxSize) return InvalidArgument("read a volume's state: it is too large");
+  if (found.st_size > kMaxStateSize)
+    return InvalidArgument("read a volume's state: it is too large");
   std::string text(static_cast<std::size_t>(found.st_size), '\0');
   const ssize_t size = pread(memfd.Get(), text.data(), text.size(), 0);
   if (size != found.st_size) return ErrnoError(errno, "read a volume's state");

@@ -12,7 +12,7 @@ namespace escagent::fuse {
 namespace {
 
 // 500 volumes on a busy node make about 1 MiB.
-constexpr std::size_t kMaxSize = std::size_t{64} << 20;
+constexpr std::size_t kMaxMountInfo = std::size_t{64} << 20;
 
 template <class T>
 bool ParseNumber(std::string_view text, T& out) {
@@ -75,7 +75,7 @@ std::vector<MountInfo> ParseMountInfo(std::string_view text) {
 }
 
 Result<std::vector<MountInfo>> ReadMountInfo() {
-  ESC_ASSIGN_OR_RETURN(const Secret text, ReadFile("/proc/self/mountinfo", kMaxSize));
+  ESC_ASSIGN_OR_RETURN(const Secret text, ReadFile("/proc/self/mountinfo", kMaxMountInfo));
   return ParseMountInfo(text.Reveal());
 }
 

@@ -36,7 +36,7 @@ static_assert(std::endian::native == std::endian::little);
 constexpr std::uint64_t kMagic = 0x6565727463736531;
 constexpr std::uint32_t kVersion = 2;
 constexpr std::uint32_t kFirstVersion = 1;
-constexpr std::size_t kMaxSize = std::size_t{1} << 30;
+constexpr std::size_t kMaxTreeSize = std::size_t{1} << 30;
 // Of a generation's time: far from where adding to it overflows.
 constexpr std::chrono::hours kLatest{24 * 365 * 200};
 constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
@@ -282,7 +282,7 @@ Result<UniqueFd> EncodeTree(const SavedVolume& volume) {
   }
   Writer counter(nullptr);
   WriteAll(volume, specs, contents, counter);
-  if (counter.Used() > kMaxSize) {
+  if (counter.Used() > kMaxTreeSize) {
     return MakeError(Code::kResourceExhausted, "save volume: it is larger than 1 GiB");
   }
   ESC_ASSIGN_OR_RETURN(UniqueFd fd, NewMemfd(counter.Used()));
@@ -305,7 +305,7 @@ Result<SavedVolume> DecodeTree(const UniqueFd& memfd, ContentPool& contents) {
   if (seals < 0 || (seals & kSeals) != kSeals) return Damaged("not a sealed memfd");
   if (fstat(memfd.Get(), &found) != 0) return ErrnoError(errno, "restore volume: stat the memfd");
   const auto size = static_cast<std::size_t>(found.st_size);
-  if (size == 0 || size > kMaxSize) return Damaged("size");
+  if (size == 0 || size > kMaxTreeSize) return Damaged("size");
   const Mapping mapping(memfd, size, PROT_READ);
   if (mapping.Failed()) return ErrnoError(errno, "restore volume: map the memfd");
   return DecodeTreeBytes({mapping.Data(), size}, contents);

@@ -41,8 +41,8 @@ bool ToJson(const YAML::Node& node, int depth, int& nodes_left, json& out) {
 }
 
 // "clusters: [{name: a, cluster: {...}}]"
-void Join(json& document, const char* list, const char* member, const std::string& folder,
-          KubeconfigFiles::Entries& entries) {
+void JoinPaths(json& document, const char* list, const char* member, const std::string& folder,
+               KubeconfigFiles::Entries& entries) {
   const auto it = document.find(list);
   if (it == document.end() || !it->is_array()) return;
   for (json& element : *it) {
@@ -91,9 +91,9 @@ Status KubeconfigFiles::Add(const std::string& path) {
   }
   const std::string folder = std::filesystem::path(path).parent_path().string();
   if (current_context_.empty()) current_context_ = StringMember(document, "current-context");
-  Join(document, "clusters", "cluster", folder, clusters_);
-  Join(document, "users", "user", folder, users_);
-  Join(document, "contexts", "context", folder, contexts_);
+  JoinPaths(document, "clusters", "cluster", folder, clusters_);
+  JoinPaths(document, "users", "user", folder, users_);
+  JoinPaths(document, "contexts", "context", folder, contexts_);
   return {};
 }
 

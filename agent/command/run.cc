@@ -145,7 +145,7 @@ void ReadMirrorOptions(FlagSet& flags, AppOptions& options) {
   }
 }
 
-AppOptions ReadOptions(FlagSet& flags) {
+AppOptions ReadAppOptions(FlagSet& flags) {
   AppOptions options;
   options.node_name = flags.Text("node-name");
   if (options.node_name.empty()) {
@@ -201,7 +201,7 @@ AppOptions ReadOptions(FlagSet& flags) {
 
 int Run(FlagSet& flags) {
   flags.Resolve();
-  const AppOptions options = ReadOptions(flags);
+  const AppOptions options = ReadAppOptions(flags);
   const Result<LogLevel> level = ParseLogLevel(flags.Text("log-level"));
   if (!level) flags.AddError("--log-level: " + level.error().message);
   if (const int code = ReportUsage(flags); code != kDone) return code;

@@ -9,9 +9,9 @@ namespace escagent::controller {
 namespace {
 
 using mirror::ClusterExternalSecret;
-using Kind = mirror::ExternalSecretAction::Kind;
+using ActionKind = mirror::ExternalSecretAction::Kind;
 
-constexpr int kConflicts = 4;
+constexpr int kActionConflicts = 4;
 // ESO's text.
 constexpr char kAlreadyExists[] = "external secret already exists in namespace";
 
@@ -69,21 +69,21 @@ Result<std::optional<bool>> ClusterExternalSecretSync::Provision(
   const std::string wish = WishOf(object);
   if (owned_.IsAsWanted(key, wish)) return true;
   bool awaited = false;
-  for (int attempt = 0; attempt < kConflicts; ++attempt) {
+  for (int attempt = 0; attempt < kActionConflicts; ++attempt) {
     const Result<kube::Object> existing = api_.Get(ExternalSecrets(), key, call);
     if (!existing && existing.error().code != Code::kNotFound) {
       return std::unexpected(existing.error());
     }
     mirror::ExternalSecretAction action =
         mirror::DecideExternalSecret(object, namespace_name, existing ? &*existing : nullptr);
-    if (action.kind == Kind::kConflict) {
+    if (action.kind == ActionKind::kConflict) {
       if (awaited) return false;
       // Once more, as it may have gone before it was awaited.
       owned_.Await(key, object.name);
       awaited = true;
       continue;
     }
-    if (action.kind == Kind::kNone) {
+    if (action.kind == ActionKind::kNone) {
       owned_.NoteAsWanted(kube::Member(existing->json(), "metadata"), wish);
       return true;
     }
@@ -106,7 +106,7 @@ Result<std::optional<kube::Object>> ClusterExternalSecretSync::Write(
     const ClusterExternalSecret& object, const mirror::ExternalSecretAction& action,
     const kube::CallOptions& call) {
   ESC_RETURN_IF_ERROR(MayWrite(object));
-  const bool creates = action.kind == Kind::kCreate;
+  const bool creates = action.kind == ActionKind::kCreate;
   Result<kube::Object> written = creates ? api_.Create(ExternalSecrets(), action.body, call)
                                          : api_.Replace(ExternalSecrets(), action.body, call);
   if (written) return *std::move(written);

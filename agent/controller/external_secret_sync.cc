@@ -16,9 +16,9 @@ namespace {
 using mirror::ExternalSecret;
 using mirror::FailedStep;
 using mirror::SecretAction;
-using Kind = SyncResult::Kind;
+using SyncKind = SyncResult::Kind;
 
-constexpr int kConflicts = 4;
+constexpr int kSyncConflicts = 4;
 constexpr std::chrono::milliseconds kShortestInterval{1000};
 // While the stores are read for the first time.
 constexpr std::chrono::milliseconds kStoresPause{500};
@@ -95,10 +95,10 @@ bool ExternalSecretSync::IsForUs(const ExternalSecret& object, const store::Stor
     case store::Ownership::kAbsent:
       return true;
     case store::Ownership::kForeign:
-      early.kind = Kind::kForeign;
+      early.kind = SyncKind::kForeign;
       return false;
     case store::Ownership::kUnknown:
-      early.kind = Kind::kPending;
+      early.kind = SyncKind::kPending;
       early.again_at = clock_.Now() + kStoresPause;
       return false;
     case store::Ownership::kOutOfScope:
@@ -111,7 +111,7 @@ bool ExternalSecretSync::IsForUs(const ExternalSecret& object, const store::Stor
   const auto until =
       mirror::LookedAfterUntil(object.status.conditions, object.status.refresh_time, interval, now);
   if (!until) return true;
-  early.kind = Kind::kPending;
+  early.kind = SyncKind::kPending;
   early.again_at = clock_.Now() + std::chrono::ceil<std::chrono::seconds>(*until - now);
   return false;
 }
@@ -122,7 +122,7 @@ std::optional<ExternalSecretSync::Snapshots> ExternalSecretSync::AskSources(
   const std::set<store::StoreId> ids = object.spec.StoresUsed();
   for (const store::StoreId& id : ids) {
     if (IsForUs(object, id, early)) continue;
-    if (early.kind == Kind::kForeign) hub_.KeepOnly(user, {});
+    if (early.kind == SyncKind::kForeign) hub_.KeepOnly(user, {});
     return std::nullopt;
   }
   if (!object.spec_problems.empty()) {
@@ -154,7 +154,7 @@ std::optional<ExternalSecretSync::Snapshots> ExternalSecretSync::AskSources(
   }
   hub_.KeepOnly(user, keys);
   if (!pending) return snapshots;
-  early.kind = Kind::kPending;
+  early.kind = SyncKind::kPending;
   return std::nullopt;
 }
 
@@ -168,7 +168,7 @@ std::optional<SyncResult> ExternalSecretSync::NotNow(const Call& call) {
   if (!existing) return Fail(FailedStep::kUpdate, existing.error());
   if (mirror::MustSync(call.object, *existing && (*existing)->IsIntact())) return std::nullopt;
   SyncResult result;
-  result.kind = Kind::kUnchanged;
+  result.kind = SyncKind::kUnchanged;
   result.target_version = (*existing)->resource_version;
   if (!window_open) {
     if (const auto change = NextChange(*spec.sync_windows, wall)) {
@@ -222,7 +222,7 @@ Result<std::optional<mirror::ExistingSecret>> ExternalSecretSync::ReadTarget(con
 }
 
 SyncResult ExternalSecretSync::Delete(const Call& call) {
-  for (int attempt = 0; attempt < kConflicts; ++attempt) {
+  for (int attempt = 0; attempt < kSyncConflicts; ++attempt) {
     Result<std::optional<mirror::ExistingSecret>> existing = ReadTarget(call);
     if (!existing) return Fail(FailedStep::kDelete, existing.error());
     SecretAction action = mirror::DecideDeletion(call.object, *existing ? &**existing : nullptr);
@@ -240,7 +240,7 @@ SyncResult ExternalSecretSync::Apply(const Call& call, const mirror::TargetSecre
   // What was never synced is most likely not there: a POST finds out for less than a GET.
   bool ask =
       call.object.status.refresh_time.has_value() || !Creates(call.object.spec.creation_policy);
-  for (int attempt = 0; attempt < kConflicts; ++attempt) {
+  for (int attempt = 0; attempt < kSyncConflicts; ++attempt) {
     std::optional<mirror::ExistingSecret> existing;
     if (ask) {
       Result<std::optional<mirror::ExistingSecret>> read = ReadTarget(call);

@@ -16,9 +16,9 @@ namespace {
 
 using mirror::PushSecret;
 using nlohmann::json;
-using Kind = PushResult::Kind;
+using PushKind = PushResult::Kind;
 
-constexpr int kConflicts = 4;
+constexpr int kPushConflicts = 4;
 constexpr std::chrono::seconds kSession{60};
 
 PushResult Done(mirror::PushOutcome outcome) {
@@ -66,12 +66,12 @@ PushSecretSync::PushSecretSync(Options options, kube::Api& api, store::KubeStore
 std::optional<PushResult> PushSecretSync::Refuse(const PushSecret& push) const {
   PushResult result;
   if (!stores_.Synced()) {
-    result.kind = Kind::kPending;
+    result.kind = PushKind::kPending;
     return result;
   }
   bool foreign = false;
   if (StoresOf(push, foreign).empty() && foreign) {
-    result.kind = Kind::kForeign;
+    result.kind = PushKind::kForeign;
     return result;
   }
   if (!push.spec_problems.empty()) return Done(mirror::InvalidPushSpec(push.spec_problems));
@@ -104,7 +104,7 @@ PushResult PushSecretSync::RemoveAll(const PushSecret& push, PushMemory& memory,
                                      const kube::CallOptions& call) {
   if (!stores_.Synced()) {
     PushResult result;
-    result.kind = Kind::kPending;
+    result.kind = PushKind::kPending;
     return result;
   }
   return Push(push, {}, {}, memory, call);
@@ -127,7 +127,7 @@ PushResult PushSecretSync::OutOfScope(const PushSecret& push, const Error& error
                                               push.spec.refresh_interval, now);
   if (!until) return Done(mirror::PushFailed(error.message));
   PushResult result;
-  result.kind = Kind::kPending;
+  result.kind = PushKind::kPending;
   result.pause = std::chrono::ceil<std::chrono::seconds>(*until - now);
   return result;
 }
@@ -252,7 +252,7 @@ Result<bool> PushSecretSync::PushOne(const PushSecret& push, const cache::Enviro
                                      Environment& environment, PushMemory& memory, json& synced,
                                      const std::stop_token& stop) {
   Result<bool> pushed = false;
-  for (int attempt = 0; attempt < kConflicts; ++attempt) {
+  for (int attempt = 0; attempt < kPushConflicts; ++attempt) {
     pushed = TryOnce(push, key, environment, memory, synced, stop);
     if (pushed || pushed.error().code != Code::kAborted) break;
   }

@@ -24,8 +24,8 @@ constexpr std::size_t kMaxChanges = 32;
 // Ids that are no news any more; more than the object ever holds.
 constexpr std::size_t kRemembered = 1024;
 constexpr int kTries = 10;
-constexpr std::chrono::milliseconds kPause{100};
-constexpr std::chrono::milliseconds kCallTimeout{3000};
+constexpr std::chrono::milliseconds kRelayPause{100};
+constexpr std::chrono::milliseconds kRelayCallTimeout{3000};
 
 // The list in the object; empty when it cannot be read.
 json ListOf(const kube::Object& object) {
@@ -127,7 +127,7 @@ void ChangeRelay::Run(const std::stop_token& stop) {
     for (int i = 0; i < kTries; ++i) {
       written = Write(changes, stop);
       if (written || stop.stop_requested()) break;
-      clock_.SleepUntil(clock_.Now() + kPause * (i + 1), stop);
+      clock_.SleepUntil(clock_.Now() + kRelayPause * (i + 1), stop);
     }
     if (!written && !stop.stop_requested()) {
       LogWarning("other agents cannot be told of a webhook: they find the change by asking",
@@ -142,7 +142,7 @@ void ChangeRelay::Run(const std::stop_token& stop) {
 
 Status ChangeRelay::Write(const std::deque<Change>& changes, const std::stop_token& stop) {
   const kube::CallOptions call{
-      .priority = kube::Priority::kInteractive, .timeout = kCallTimeout, .stop = stop};
+      .priority = kube::Priority::kInteractive, .timeout = kRelayCallTimeout, .stop = stop};
   const kube::ObjectKey key{.namespace_name = namespace_name_, .name = kName};
   const Result<kube::Object> object = api_.Get(kube::ConfigMaps(), key, call);
   if (!object && object.error().code != Code::kNotFound) return std::unexpected(object.error());

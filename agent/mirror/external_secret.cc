@@ -15,7 +15,7 @@ using kube::Member;
 using kube::StringMember;
 using nlohmann::json;
 
-ExternalSecretStatus ReadStatus(const json& status) {
+ExternalSecretStatus ReadExternalSecretStatus(const json& status) {
   ExternalSecretStatus read;
   read.conditions = ReadConditions(status);
   // A time that cannot be read counts as none: the object is synced again and gets a good one.
@@ -52,7 +52,7 @@ Result<ExternalSecret> ParseExternalSecret(const json& object) {
   ESC_RETURN_IF_ERROR(CheckIdentity(object, read));
   read.spec = ParseExternalSecretSpec(Member(object, "spec"), read.namespace_name, read.name,
                                       read.spec_problems);
-  read.status = ReadStatus(Member(object, "status"));
+  read.status = ReadExternalSecretStatus(Member(object, "status"));
   return read;
 }
 

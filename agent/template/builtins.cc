@@ -179,7 +179,7 @@ Result<Value> CallFunction(Call& call) {
   return InvalidArgument("non-function of type " + std::string(call[0].TypeName()));
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kBuiltinFunctions[] = {
     {"and", "vv*", nullptr},
     {"call", "vv*", CallFunction},
     {"html", "a*", Html},
@@ -196,6 +196,6 @@ constexpr Function kFunctions[] = {
 
 }  // namespace
 
-std::span<const Function> BuiltinFunctions() { return kFunctions; }
+std::span<const Function> BuiltinFunctions() { return kBuiltinFunctions; }
 
 }  // namespace escagent::gotemplate

@@ -116,13 +116,13 @@ Result<Value> Ge(Call& call) {
   return Value::Bool(!less);
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kComparisonFunctions[] = {
     {"eq", "vv*", Eq}, {"ge", "vv", Ge}, {"gt", "vv", Gt},
     {"le", "vv", Le},  {"lt", "vv", Lt}, {"ne", "vv", Ne},
 };
 
 }  // namespace
 
-std::span<const Function> ComparisonFunctions() { return kFunctions; }
+std::span<const Function> ComparisonFunctions() { return kComparisonFunctions; }
 
 }  // namespace escagent::gotemplate

@@ -42,7 +42,7 @@ Result<Value> IsDeepEqual(Call& call) {
 }
 Result<Value> Copy(Call& call) { return DeepCopy(call[0], call.heap); }
 
-constexpr Function kFunctions[] = {
+constexpr Function kDefaultFunctions[] = {
     {"all", "a*", All},
     {"any", "a*", Any},
     {"coalesce", "a*", Coalesce},
@@ -62,6 +62,6 @@ constexpr Function kFunctions[] = {
 
 }  // namespace
 
-std::span<const Function> DefaultFunctions() { return kFunctions; }
+std::span<const Function> DefaultFunctions() { return kDefaultFunctions; }
 
 }  // namespace escagent::gotemplate

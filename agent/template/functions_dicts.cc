@@ -126,7 +126,7 @@ Result<Value> Dig(Call& call) {
   return at;
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kDictFunctions[] = {
     {"dict", "a*", MakeDict},
     {"dig", "a*", Dig},
     {"get", "ms", Get},
@@ -146,6 +146,6 @@ constexpr Function kFunctions[] = {
 
 }  // namespace
 
-std::span<const Function> DictFunctions() { return kFunctions; }
+std::span<const Function> DictFunctions() { return kDictFunctions; }
 
 }  // namespace escagent::gotemplate

@@ -117,7 +117,7 @@ Result<Value> Adler32(Call& call) {
   return call.Make(std::to_string(b << 16 | a));
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kEncodingFunctions[] = {
     {"adler32sum", "s", Adler32},      {"b32dec", "s", DecodeBase32Text},
     {"b32enc", "s", EncodeBase32},     {"b64dec", "s", DecodeBase64Text},
     {"b64enc", "s", EncodeBase64Text}, {"sha1sum", "s", Sha1},
@@ -126,6 +126,6 @@ constexpr Function kFunctions[] = {
 
 }  // namespace
 
-std::span<const Function> EncodingFunctions() { return kFunctions; }
+std::span<const Function> EncodingFunctions() { return kEncodingFunctions; }
 
 }  // namespace escagent::gotemplate

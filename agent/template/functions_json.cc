@@ -32,7 +32,7 @@ Result<Value> ToRawJson(Call& call) { return MustWrite(call, {.escape_html = fal
 Result<Value> ToJson(Call& call) { return MustToJson(call).value_or(Value::Text("")); }
 Result<Value> ToPrettyJson(Call& call) { return MustToPrettyJson(call).value_or(Value::Text("")); }
 
-constexpr Function kFunctions[] = {
+constexpr Function kJsonFunctions[] = {
     {"fromJson", "s", FromJsonOrNil},    {"mustFromJson", "s", MustFromJson},
     {"mustToJson", "a", MustToJson},     {"mustToPrettyJson", "a", MustToPrettyJson},
     {"mustToRawJson", "a", ToRawJson},   {"toJson", "a", ToJson},
@@ -41,6 +41,6 @@ constexpr Function kFunctions[] = {
 
 }  // namespace
 
-std::span<const Function> JsonFunctions() { return kFunctions; }
+std::span<const Function> JsonFunctions() { return kJsonFunctions; }
 
 }  // namespace escagent::gotemplate

@@ -148,7 +148,7 @@ Result<Value> Chunk(Call& call) {
   return Value::Of(&chunks);
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kListFunctions[] = {
     {"append", "aa", Append},
     {"chunk", "ia", Chunk},
     {"compact", "a", Compact},
@@ -184,6 +184,6 @@ constexpr Function kFunctions[] = {
 
 }  // namespace
 
-std::span<const Function> ListFunctions() { return kFunctions; }
+std::span<const Function> ListFunctions() { return kListFunctions; }
 
 }  // namespace escagent::gotemplate

@@ -186,7 +186,7 @@ Result<Value> Sequence(Call& call) {
   return out.Finish();
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kMathFunctions[] = {
     {"add", "a*", Add},
     {"add1", "a", AddOne},
     {"add1f", "a", AddOneFloat},
@@ -218,6 +218,6 @@ constexpr Function kFunctions[] = {
 
 }  // namespace
 
-std::span<const Function> MathFunctions() { return kFunctions; }
+std::span<const Function> MathFunctions() { return kMathFunctions; }
 
 }  // namespace escagent::gotemplate

@@ -187,7 +187,7 @@ Result<Value> UrlJoin(Call& call) {
   return out.Finish();
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kPathFunctions[] = {
     {"base", "s", Base},          {"clean", "s", Clean},      {"dir", "s", Directory},
     {"ext", "s", Extension},      {"isAbs", "s", IsAbsolute}, {"osBase", "s", Base},
     {"osClean", "s", Clean},      {"osDir", "s", Directory},  {"osExt", "s", Extension},
@@ -196,6 +196,6 @@ constexpr Function kFunctions[] = {
 
 }  // namespace
 
-std::span<const Function> PathFunctions() { return kFunctions; }
+std::span<const Function> PathFunctions() { return kPathFunctions; }
 
 }  // namespace escagent::gotemplate

@@ -54,7 +54,7 @@ Result<Value> AlternativeNames(Call& call) {
   return call.MakeStrings(certificate.alternative_names);
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kPemFunctions[] = {
     {"certSANs", "s", AlternativeNames},
     {"filterCertChain", "ss", FilterChain},
     {"filterPEM", "ss", FilterPem},
@@ -62,6 +62,6 @@ constexpr Function kFunctions[] = {
 
 }  // namespace
 
-std::span<const Function> PemFunctions() { return kFunctions; }
+std::span<const Function> PemFunctions() { return kPemFunctions; }
 
 }  // namespace escagent::gotemplate

@@ -261,7 +261,7 @@ Result<Value> QuoteMeta(Call& call) {
   return out.Finish();
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kRegexFunctions[] = {
     {"mustRegexFind", "ss", Find},
     {"mustRegexFindAll", "ssi", FindAll},
     {"mustRegexMatch", "ss", MustMatch},
@@ -279,6 +279,6 @@ constexpr Function kFunctions[] = {
 
 }  // namespace
 
-std::span<const Function> RegexFunctions() { return kFunctions; }
+std::span<const Function> RegexFunctions() { return kRegexFunctions; }
 
 }  // namespace escagent::gotemplate

@@ -249,7 +249,7 @@ Value SplitMap(Call& call, std::string_view text, std::int64_t limit) {
   return Value::Of(&map);
 }
 
-Result<Value> Split(Call& call) { return SplitMap(call, call.Text(1), -1); }
+Result<Value> SplitText(Call& call) { return SplitMap(call, call.Text(1), -1); }
 Result<Value> SplitLimited(Call& call) { return SplitMap(call, call.Text(2), call.Integer(1)); }
 
 // A list of texts of any list, or of one value; nils are left out.
@@ -289,7 +289,7 @@ Result<Value> SortAlpha(Call& call) {
   return Value::Of(&list);
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kStringFunctions[] = {
     {"cat", "a*", Cat},
     {"contains", "ss", Contains},
     {"hasPrefix", "ss", HasPrefix},
@@ -304,7 +304,7 @@ constexpr Function kFunctions[] = {
     {"repeat", "is", Repeat},
     {"replace", "sss", Replace},
     {"sortAlpha", "a", SortAlpha},
-    {"split", "ss", Split},
+    {"split", "ss", SplitText},
     {"splitList", "ss", SplitList},
     {"splitn", "sis", SplitLimited},
     {"squote", "a*", SingleQuote},
@@ -322,6 +322,6 @@ constexpr Function kFunctions[] = {
 
 }  // namespace
 
-std::span<const Function> StringFunctions() { return kFunctions; }
+std::span<const Function> StringFunctions() { return kStringFunctions; }
 
 }  // namespace escagent::gotemplate

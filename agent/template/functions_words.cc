@@ -133,7 +133,7 @@ Result<Value> AbbreviateBoth(Call& call) {
   return Abbreviated(call, call.Text(2), left, width);
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kWordFunctions[] = {
     {"abbrev", "is", Abbreviate},  {"abbrevboth", "iis", AbbreviateBoth},
     {"camelcase", "s", CamelCase}, {"initials", "s", Initials},
     {"kebabcase", "s", KebabCase}, {"snakecase", "s", SnakeCase},
@@ -144,6 +144,6 @@ constexpr Function kFunctions[] = {
 
 }  // namespace
 
-std::span<const Function> WordFunctions() { return kFunctions; }
+std::span<const Function> WordFunctions() { return kWordFunctions; }
 
 }  // namespace escagent::gotemplate

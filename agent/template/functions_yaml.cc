@@ -208,13 +208,13 @@ Result<Value> FromYaml(Call& call) {
   return Value::Of(&failed);
 }
 
-constexpr Function kFunctions[] = {
+constexpr Function kYamlFunctions[] = {
     {"fromYaml", "s", FromYaml},
     {"toYaml", "a", ToYaml},
 };
 
 }  // namespace
 
-std::span<const Function> YamlFunctions() { return kFunctions; }
+std::span<const Function> YamlFunctions() { return kYamlFunctions; }
 
 }  // namespace escagent::gotemplate

@@ -11,7 +11,7 @@
 namespace escagent::gotemplate {
 namespace {
 
-using Kind = Token::Kind;
+using TokenKind = Token::Kind;
 
 constexpr std::string_view kLeft = "{{";
 constexpr std::string_view kRight = "}}";
@@ -19,18 +19,18 @@ constexpr std::string_view kSpaces = " \t\r\n";
 constexpr std::size_t kMarkerSize = 2;  // the minus and the space beside it
 constexpr char32_t kEof = 0xFFFFFFFF;
 
-constexpr std::array<std::pair<std::string_view, Kind>, 11> kKeywords = {{
-    {"block", Kind::kBlock},
-    {"break", Kind::kBreak},
-    {"continue", Kind::kContinue},
-    {"define", Kind::kDefine},
-    {"else", Kind::kElse},
-    {"end", Kind::kEndKeyword},
-    {"if", Kind::kIf},
-    {"nil", Kind::kNil},
-    {"range", Kind::kRange},
-    {"template", Kind::kTemplate},
-    {"with", Kind::kWith},
+constexpr std::array<std::pair<std::string_view, TokenKind>, 11> kKeywords = {{
+    {"block", TokenKind::kBlock},
+    {"break", TokenKind::kBreak},
+    {"continue", TokenKind::kContinue},
+    {"define", TokenKind::kDefine},
+    {"else", TokenKind::kElse},
+    {"end", TokenKind::kEndKeyword},
+    {"if", TokenKind::kIf},
+    {"nil", TokenKind::kNil},
+    {"range", TokenKind::kRange},
+    {"template", TokenKind::kTemplate},
+    {"with", TokenKind::kWith},
 }};
 
 bool IsBlank(char32_t rune) { return rune == ' ' || rune == '\t' || rune == '\r' || rune == '\n'; }
@@ -66,8 +66,8 @@ std::string DescribeRune(char32_t rune) {
 }  // namespace
 
 std::string Token::Describe() const {
-  if (kind == Kind::kEnd) return "EOF";
-  if (kind == Kind::kError) return text;
+  if (kind == TokenKind::kEnd) return "EOF";
+  if (kind == TokenKind::kError) return text;
   if (IsKeyword()) return "<" + text + ">";
   if (text.size() > 10) {
     const std::u32string runes = ToRunes(text);
@@ -113,7 +113,7 @@ bool Lexer::AtRightDelimiter(bool& trims) const {
   return trims || Rest().starts_with(kRight);
 }
 
-Token Lexer::Emit(Kind kind) {
+Token Lexer::Emit(TokenKind kind) {
   Token token{.kind = kind,
               .position = start_,
               .text = std::string(source_.substr(start_, position_ - start_)),
@@ -124,8 +124,10 @@ Token Lexer::Emit(Kind kind) {
 }
 
 Token Lexer::Fail(std::string message) {
-  Token token{
-      .kind = Kind::kError, .position = start_, .text = std::move(message), .line = start_line_};
+  Token token{.kind = TokenKind::kError,
+              .position = start_,
+              .text = std::move(message),
+              .line = start_line_};
   source_ = {};
   position_ = 0;
   start_ = 0;
@@ -144,9 +146,9 @@ Token Lexer::LexText() {
     const std::size_t found = source_.find(kLeft, position_);
     if (found == std::string_view::npos) {
       position_ = source_.size();
-      if (position_ == start_) return Emit(Kind::kEnd);
+      if (position_ == start_) return Emit(TokenKind::kEnd);
       line_ += CountLines(source_.substr(start_, position_ - start_));
-      return Emit(Kind::kText);
+      return Emit(TokenKind::kText);
     }
     std::size_t end = found;
     if (HasLeftMarker(source_.substr(found + kLeft.size()))) {
@@ -155,7 +157,7 @@ Token Lexer::LexText() {
     position_ = end;
     line_ += CountLines(source_.substr(start_, end - start_));
     if (end > start_) {
-      Token text = Emit(Kind::kText);
+      Token text = Emit(TokenKind::kText);
       position_ = found;
       Ignore();
       return text;
@@ -164,7 +166,7 @@ Token Lexer::LexText() {
     Ignore();
     Token error;
     if (!SkipComment(error)) {
-      return error.kind == Kind::kError ? std::move(error) : LexLeftDelimiter();
+      return error.kind == TokenKind::kError ? std::move(error) : LexLeftDelimiter();
     }
   }
 }
@@ -197,7 +199,7 @@ bool Lexer::SkipComment(Token& error) {
 
 Token Lexer::LexLeftDelimiter() {
   position_ += kLeft.size();
-  Token token = Emit(Kind::kLeftDelimiter);
+  Token token = Emit(TokenKind::kLeftDelimiter);
   if (HasLeftMarker(Rest())) position_ += kMarkerSize;
   Ignore();
   inside_action_ = true;
@@ -213,7 +215,7 @@ Token Lexer::LexRightDelimiter() {
     Ignore();
   }
   position_ += kRight.size();
-  Token token = Emit(Kind::kRightDelimiter);
+  Token token = Emit(TokenKind::kRightDelimiter);
   if (trims) {
     while (position_ < source_.size() && kSpaces.contains(source_[position_])) ++position_;
     Ignore();
@@ -235,7 +237,7 @@ Token Lexer::LexInsideAction() {
     const bool at_end = position_ + 1 >= source_.size();
     if (at_end || IsDigit(static_cast<unsigned char>(after))) return LexNumber();
     Advance();
-    return LexFieldOrVariable(Kind::kField);
+    return LexFieldOrVariable(TokenKind::kField);
   }
   if (next == '+' || next == '-' || IsDigit(next)) return LexNumber();
   if (IsAlphanumeric(next)) return LexIdentifier();
@@ -246,30 +248,30 @@ Token Lexer::LexCharacter() {
   const char32_t rune = Advance();
   switch (rune) {
     case '=':
-      return Emit(Kind::kAssign);
+      return Emit(TokenKind::kAssign);
     case ':':
       if (Advance() != '=') return Fail("expected :=");
-      return Emit(Kind::kDeclare);
+      return Emit(TokenKind::kDeclare);
     case '|':
-      return Emit(Kind::kPipe);
+      return Emit(TokenKind::kPipe);
     case '"':
-      return LexQuoted('"', Kind::kString, "unterminated quoted string");
+      return LexQuoted('"', TokenKind::kString, "unterminated quoted string");
     case '\'':
-      return LexQuoted('\'', Kind::kCharConstant, "unterminated character constant");
+      return LexQuoted('\'', TokenKind::kCharConstant, "unterminated character constant");
     case '`':
       return LexRawString();
     case '$':
-      return LexFieldOrVariable(Kind::kVariable);
+      return LexFieldOrVariable(TokenKind::kVariable);
     case '(':
       ++parens_;
-      return Emit(Kind::kLeftParen);
+      return Emit(TokenKind::kLeftParen);
     case ')':
       if (--parens_ < 0) return Fail("unexpected right paren");
-      return Emit(Kind::kRightParen);
+      return Emit(TokenKind::kRightParen);
     default:
       break;
   }
-  if (rune < 0x80 && IsPrint(rune)) return Emit(Kind::kChar);
+  if (rune < 0x80 && IsPrint(rune)) return Emit(TokenKind::kChar);
   return Fail("unrecognized character in action: " + DescribeRune(rune));
 }
 
@@ -282,7 +284,7 @@ Token Lexer::LexSpace() {
     if (source_[position_] == '\n') --line_;
     if (position_ == start_) return LexRightDelimiter();
   }
-  return Emit(Kind::kSpace);
+  return Emit(TokenKind::kSpace);
 }
 
 Token Lexer::LexIdentifier() {
@@ -292,12 +294,12 @@ Token Lexer::LexIdentifier() {
   for (const auto& [keyword, kind] : kKeywords) {
     if (word == keyword) return Emit(kind);
   }
-  return Emit(word == "true" || word == "false" ? Kind::kBool : Kind::kIdentifier);
+  return Emit(word == "true" || word == "false" ? TokenKind::kBool : TokenKind::kIdentifier);
 }
 
 // The dot or the dollar sign is behind.
-Token Lexer::LexFieldOrVariable(Kind kind) {
-  if (AtTerminator()) return Emit(kind == Kind::kVariable ? kind : Kind::kDot);
+Token Lexer::LexFieldOrVariable(TokenKind kind) {
+  if (AtTerminator()) return Emit(kind == TokenKind::kVariable ? kind : TokenKind::kDot);
   while (IsAlphanumeric(Peek())) Advance();
   if (!AtTerminator()) return Fail("bad character " + DescribeRune(Peek()));
   return Emit(kind);
@@ -310,9 +312,9 @@ Token Lexer::LexNumber() {
   if (!ScanNumber()) return bad();
   if (Peek() == '+' || Peek() == '-') {
     if (!ScanNumber() || source_[position_ - 1] != 'i') return bad();
-    return Emit(Kind::kComplex);
+    return Emit(TokenKind::kComplex);
   }
-  return Emit(Kind::kNumber);
+  return Emit(TokenKind::kNumber);
 }
 
 // Takes what may be a number; whether it is one the parser finds out.
@@ -345,7 +347,7 @@ bool Lexer::ScanNumber() {
 }
 
 // The opening quote is behind.
-Token Lexer::LexQuoted(char quote, Kind kind, std::string_view what) {
+Token Lexer::LexQuoted(char quote, TokenKind kind, std::string_view what) {
   while (true) {
     char32_t rune = Advance();
     if (rune == static_cast<unsigned char>(quote)) return Emit(kind);
@@ -357,7 +359,7 @@ Token Lexer::LexQuoted(char quote, Kind kind, std::string_view what) {
 Token Lexer::LexRawString() {
   while (true) {
     const char32_t rune = Advance();
-    if (rune == '`') return Emit(Kind::kRawString);
+    if (rune == '`') return Emit(TokenKind::kRawString);
     if (rune == kEof) return Fail("unterminated raw quoted string");
   }
 }

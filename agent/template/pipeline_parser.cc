@@ -12,7 +12,7 @@
 
 namespace escagent::gotemplate {
 
-using Kind = Token::Kind;
+using TokenKind = Token::Kind;
 
 namespace {
 
@@ -20,7 +20,7 @@ constexpr std::size_t kMaxVariables = 1000;
 
 }  // namespace
 
-Result<Pipe> TreeParser::ParsePipeline(std::string_view context, Kind end) {
+Result<Pipe> TreeParser::ParsePipeline(std::string_view context, TokenKind end) {
   Pipe pipe;
   pipe.position = PeekNonSpace().position;
   ESC_RETURN_IF_ERROR(ParseDeclarations(pipe, context));
@@ -31,18 +31,18 @@ Result<Pipe> TreeParser::ParsePipeline(std::string_view context, Kind end) {
       return pipe;
     }
     switch (token.kind) {
-      case Kind::kBool:
-      case Kind::kCharConstant:
-      case Kind::kComplex:
-      case Kind::kDot:
-      case Kind::kField:
-      case Kind::kIdentifier:
-      case Kind::kNumber:
-      case Kind::kNil:
-      case Kind::kRawString:
-      case Kind::kString:
-      case Kind::kVariable:
-      case Kind::kLeftParen: {
+      case TokenKind::kBool:
+      case TokenKind::kCharConstant:
+      case TokenKind::kComplex:
+      case TokenKind::kDot:
+      case TokenKind::kField:
+      case TokenKind::kIdentifier:
+      case TokenKind::kNumber:
+      case TokenKind::kNil:
+      case TokenKind::kRawString:
+      case TokenKind::kString:
+      case TokenKind::kVariable:
+      case TokenKind::kLeftParen: {
         Backup();
         ESC_ASSIGN_OR_RETURN(Command command, ParseCommand());
         pipe.commands.push_back(std::move(command));
@@ -66,18 +66,18 @@ Status TreeParser::Declare(Pipe& pipe, const std::string& variable) {
 
 // "$x :=", "$x =", and for range "$i, $x :="; nothing when the pipeline starts otherwise.
 Status TreeParser::ParseDeclarations(Pipe& pipe, std::string_view context) {
-  while (PeekNonSpace().kind == Kind::kVariable) {
+  while (PeekNonSpace().kind == TokenKind::kVariable) {
     Token variable = NextNonSpace();
     Token after = Peek();
     const Token next = PeekNonSpace();
-    if (next.kind == Kind::kAssign || next.kind == Kind::kDeclare) {
+    if (next.kind == TokenKind::kAssign || next.kind == TokenKind::kDeclare) {
       NextNonSpace();
-      pipe.assigns = next.kind == Kind::kAssign;
+      pipe.assigns = next.kind == TokenKind::kAssign;
       ESC_RETURN_IF_ERROR(Declare(pipe, variable.text));
       return {};
     }
-    if (next.kind != Kind::kChar || next.text != ",") {
-      if (after.kind == Kind::kSpace) {
+    if (next.kind != TokenKind::kChar || next.text != ",") {
+      if (after.kind == TokenKind::kSpace) {
         Backup(std::move(variable), std::move(after));
       } else {
         Backup(std::move(variable));
@@ -89,8 +89,9 @@ Status TreeParser::ParseDeclarations(Pipe& pipe, std::string_view context) {
     if (context != "range" || pipe.variables.size() >= 2) {
       return Fail("too many declarations in " + std::string(context));
     }
-    const Kind then = PeekNonSpace().kind;
-    if (then != Kind::kVariable && then != Kind::kRightDelimiter && then != Kind::kRightParen) {
+    const TokenKind then = PeekNonSpace().kind;
+    if (then != TokenKind::kVariable && then != TokenKind::kRightDelimiter &&
+        then != TokenKind::kRightParen) {
       return Fail("range can only initialize variables");
     }
   }
@@ -116,10 +117,10 @@ Result<Command> TreeParser::ParseCommand() {
     ESC_ASSIGN_OR_RETURN(const bool found, ParseOperand(operand));
     if (found) command.operands.push_back(std::move(operand));
     const Token token = Next();
-    if (token.kind == Kind::kSpace) continue;
-    if (token.kind == Kind::kRightDelimiter || token.kind == Kind::kRightParen) {
+    if (token.kind == TokenKind::kSpace) continue;
+    if (token.kind == TokenKind::kRightDelimiter || token.kind == TokenKind::kRightParen) {
       Backup();
-    } else if (token.kind != Kind::kPipe) {
+    } else if (token.kind != TokenKind::kPipe) {
       return Unexpected(token, "operand");
     }
     break;
@@ -132,14 +133,14 @@ Result<Command> TreeParser::ParseCommand() {
 Result<bool> TreeParser::ParseOperand(Operand& operand) {
   ESC_ASSIGN_OR_RETURN(const bool found, ParseTerm(operand));
   if (!found) return false;
-  if (Peek().kind == Kind::kField) ESC_RETURN_IF_ERROR(ParseFields(operand));
+  if (Peek().kind == TokenKind::kField) ESC_RETURN_IF_ERROR(ParseFields(operand));
   return true;
 }
 
 Status TreeParser::ParseFields(Operand& operand) {
   const std::size_t position = Peek().position;
   std::vector<std::string> fields;
-  while (Peek().kind == Kind::kField) fields.push_back(Next().text.substr(1));
+  while (Peek().kind == TokenKind::kField) fields.push_back(Next().text.substr(1));
   if (operand.IsLiteral()) {
     return Fail("unexpected . after term " + GoQuote(Describe(operand)));
   }
@@ -159,44 +160,45 @@ Result<bool> TreeParser::ParseTerm(Operand& operand) {
   operand.position = token.position;
   operand.source = token.text;
   switch (token.kind) {
-    case Kind::kIdentifier:
+    case TokenKind::kIdentifier:
       ESC_RETURN_IF_ERROR(CheckFunction(token.text));
       operand.kind = Operand::Kind::kIdentifier;
       return true;
-    case Kind::kDot:
+    case TokenKind::kDot:
       operand.kind = Operand::Kind::kDot;
       return true;
-    case Kind::kNil:
+    case TokenKind::kNil:
       operand.kind = Operand::Kind::kNil;
       return true;
-    case Kind::kVariable:
+    case TokenKind::kVariable:
       ESC_RETURN_IF_ERROR(CheckVariable(token.text));
       operand.kind = Operand::Kind::kVariable;
       operand.names.push_back(token.text);
       return true;
-    case Kind::kField:
+    case TokenKind::kField:
       operand.kind = Operand::Kind::kField;
       operand.names.push_back(token.text.substr(1));
       return true;
-    case Kind::kBool:
+    case TokenKind::kBool:
       operand.kind = Operand::Kind::kBool;
       return true;
-    case Kind::kCharConstant:
-    case Kind::kComplex:
-    case Kind::kNumber:
+    case TokenKind::kCharConstant:
+    case TokenKind::kComplex:
+    case TokenKind::kNumber:
       ESC_RETURN_IF_ERROR(ParseNumber(token, operand));
       return true;
-    case Kind::kLeftParen: {
+    case TokenKind::kLeftParen: {
       ESC_RETURN_IF_ERROR(Enter());
-      ESC_ASSIGN_OR_RETURN(Pipe pipe, ParsePipeline("parenthesized pipeline", Kind::kRightParen));
+      ESC_ASSIGN_OR_RETURN(Pipe pipe,
+                           ParsePipeline("parenthesized pipeline", TokenKind::kRightParen));
       Leave();
       operand.kind = Operand::Kind::kPipe;
       operand.position = pipe.position;
       operand.pipe = std::make_unique<Pipe>(std::move(pipe));
       return true;
     }
-    case Kind::kString:
-    case Kind::kRawString: {
+    case TokenKind::kString:
+    case TokenKind::kRawString: {
       std::optional<std::string> text = GoUnquote(token.text);
       if (!text) return Fail("invalid syntax");
       operand.kind = Operand::Kind::kString;
@@ -229,14 +231,14 @@ Status TreeParser::ParseNumber(const Token& token, Operand& operand) const {
   operand.kind = Operand::Kind::kNumber;
   Number& number = operand.number;
   const std::string& text = token.text;
-  if (token.kind == Kind::kCharConstant) {
+  if (token.kind == TokenKind::kCharConstant) {
     const std::optional<std::string> character = GoUnquote(text);
     if (!character) return Fail("malformed character constant: " + text);
     number.integer = DecodeRune(*character).value;
     number.floating = static_cast<double>(*number.integer);
     return {};
   }
-  if (token.kind == Kind::kComplex || text.ends_with('i')) {
+  if (token.kind == TokenKind::kComplex || text.ends_with('i')) {
     return Fail("complex numbers are not available: " + text);
   }
   number.integer = ParseInteger(text, 0);

@@ -7,7 +7,7 @@
 
 namespace escagent::gotemplate {
 
-using Kind = Token::Kind;
+using TokenKind = Token::Kind;
 
 Token TreeParser::Next() {
   if (peeked_ > 0) {
@@ -28,7 +28,7 @@ Token TreeParser::Peek() {
 
 Token TreeParser::NextNonSpace() {
   Token token = Next();
-  while (token.kind == Kind::kSpace) token = Next();
+  while (token.kind == TokenKind::kSpace) token = Next();
   return token;
 }
 
@@ -55,7 +55,7 @@ std::unexpected<Error> TreeParser::Fail(std::string_view cause) const {
 }
 
 std::unexpected<Error> TreeParser::Unexpected(const Token& token, std::string_view context) const {
-  if (token.kind != Kind::kError) {
+  if (token.kind != TokenKind::kError) {
     return Fail("unexpected " + token.Describe() + " in " + std::string(context));
   }
   std::string cause = token.text;
@@ -66,7 +66,7 @@ std::unexpected<Error> TreeParser::Unexpected(const Token& token, std::string_vi
   return Fail(cause);
 }
 
-Status TreeParser::Expect(Kind kind, std::string_view context) {
+Status TreeParser::Expect(TokenKind kind, std::string_view context) {
   const Token token = NextNonSpace();
   if (token.kind != kind) return Unexpected(token, context);
   return {};
@@ -96,10 +96,10 @@ Status TreeParser::Add(std::string_view name, Block block) {
 
 Status TreeParser::ParseMain() {
   Block main;
-  while (Peek().kind != Kind::kEnd) {
-    if (Peek().kind == Kind::kLeftDelimiter) {
+  while (Peek().kind != TokenKind::kEnd) {
+    if (Peek().kind == TokenKind::kLeftDelimiter) {
       Token delimiter = Next();
-      if (NextNonSpace().kind == Kind::kDefine) {
+      if (NextNonSpace().kind == TokenKind::kDefine) {
         TreeParser definition(name_, lexer_, templates_, limits_);
         ESC_RETURN_IF_ERROR(definition.ParseDefinition());
         continue;
@@ -115,7 +115,7 @@ Status TreeParser::ParseMain() {
 }
 
 Result<std::string> TreeParser::ParseName(const Token& token, std::string_view context) {
-  if (token.kind != Kind::kString && token.kind != Kind::kRawString) {
+  if (token.kind != TokenKind::kString && token.kind != TokenKind::kRawString) {
     return Unexpected(token, context);
   }
   std::optional<std::string> name = GoUnquote(token.text);
@@ -127,7 +127,7 @@ Result<std::string> TreeParser::ParseName(const Token& token, std::string_view c
 Status TreeParser::ParseDefinition() {
   static constexpr std::string_view kContext = "define clause";
   ESC_ASSIGN_OR_RETURN(const std::string name, ParseName(NextNonSpace(), kContext));
-  ESC_RETURN_IF_ERROR(Expect(Kind::kRightDelimiter, kContext));
+  ESC_RETURN_IF_ERROR(Expect(TokenKind::kRightDelimiter, kContext));
   ESC_ASSIGN_OR_RETURN(Block block, ParseNested(kContext));
   return Add(name, std::move(block));
 }
@@ -144,7 +144,7 @@ Result<Block> TreeParser::ParseNested(std::string_view context) {
 Result<TreeParser::List> TreeParser::ParseList() {
   ESC_RETURN_IF_ERROR(Enter());
   List list;
-  while (PeekNonSpace().kind != Kind::kEnd) {
+  while (PeekNonSpace().kind != TokenKind::kEnd) {
     ESC_ASSIGN_OR_RETURN(Item item, ParseTextOrAction());
     if (item.kind != Item::Kind::kStatement) {
       list.ended_by = item.kind;
@@ -158,13 +158,13 @@ Result<TreeParser::List> TreeParser::ParseList() {
 
 Result<TreeParser::Item> TreeParser::ParseTextOrAction() {
   Token token = NextNonSpace();
-  if (token.kind == Kind::kText) {
+  if (token.kind == TokenKind::kText) {
     Item item;
     item.statement.position = token.position;
     item.statement.text = std::move(token.text);
     return item;
   }
-  if (token.kind != Kind::kLeftDelimiter) return Unexpected(token, "input");
+  if (token.kind != TokenKind::kLeftDelimiter) return Unexpected(token, "input");
   action_line_ = token.line;
   Result<Item> item = ParseAction();
   action_line_ = 0;
@@ -177,36 +177,36 @@ Result<TreeParser::Item> TreeParser::ParseAction() {
   const Token token = NextNonSpace();
   Result<Statement> statement = Statement{};
   switch (token.kind) {
-    case Kind::kEndKeyword:
-      ESC_RETURN_IF_ERROR(Expect(Kind::kRightDelimiter, "end"));
+    case TokenKind::kEndKeyword:
+      ESC_RETURN_IF_ERROR(Expect(TokenKind::kRightDelimiter, "end"));
       item.kind = Item::Kind::kEnd;
       return item;
-    case Kind::kElse:
+    case TokenKind::kElse:
       return ParseElse();
-    case Kind::kBlock:
+    case TokenKind::kBlock:
       statement = ParseBlock();
       break;
-    case Kind::kBreak:
-    case Kind::kContinue:
+    case TokenKind::kBreak:
+    case TokenKind::kContinue:
       statement = ParseLoopControl(token);
       break;
-    case Kind::kIf:
+    case TokenKind::kIf:
       statement = ParseControl(Statement::Kind::kIf, "if");
       break;
-    case Kind::kRange:
+    case TokenKind::kRange:
       statement = ParseControl(Statement::Kind::kRange, "range");
       break;
-    case Kind::kWith:
+    case TokenKind::kWith:
       statement = ParseControl(Statement::Kind::kWith, "with");
       break;
-    case Kind::kTemplate:
+    case TokenKind::kTemplate:
       statement = ParseTemplate();
       break;
     default: {
       Backup();
       statement->kind = Statement::Kind::kAction;
       statement->position = Peek().position;
-      ESC_ASSIGN_OR_RETURN(Pipe pipe, ParsePipeline("command", Kind::kRightDelimiter));
+      ESC_ASSIGN_OR_RETURN(Pipe pipe, ParsePipeline("command", TokenKind::kRightDelimiter));
       statement->pipe = std::make_unique<Pipe>(std::move(pipe));
     }
   }
@@ -218,9 +218,9 @@ Result<TreeParser::Item> TreeParser::ParseAction() {
 Result<TreeParser::Item> TreeParser::ParseElse() {
   Item item;
   item.kind = Item::Kind::kElse;
-  const Kind next = PeekNonSpace().kind;
-  if (next != Kind::kIf && next != Kind::kWith) {
-    ESC_RETURN_IF_ERROR(Expect(Kind::kRightDelimiter, "else"));
+  const TokenKind next = PeekNonSpace().kind;
+  if (next != TokenKind::kIf && next != TokenKind::kWith) {
+    ESC_RETURN_IF_ERROR(Expect(TokenKind::kRightDelimiter, "else"));
   }
   return item;
 }
@@ -229,7 +229,7 @@ Result<Statement> TreeParser::ParseControl(Statement::Kind kind, std::string_vie
   const std::size_t variables = variables_.size();
   Statement statement;
   statement.kind = kind;
-  ESC_ASSIGN_OR_RETURN(Pipe pipe, ParsePipeline(context, Kind::kRightDelimiter));
+  ESC_ASSIGN_OR_RETURN(Pipe pipe, ParsePipeline(context, TokenKind::kRightDelimiter));
   statement.position = pipe.position;
   statement.pipe = std::make_unique<Pipe>(std::move(pipe));
   if (kind == Statement::Kind::kRange) ++range_depth_;
@@ -245,9 +245,9 @@ Result<Statement> TreeParser::ParseControl(Statement::Kind kind, std::string_vie
 
 // `else if` is an if inside the else, whose end ends both.
 Status TreeParser::ParseOtherwise(Statement& statement, std::string_view context) {
-  const Kind next = Peek().kind;
-  const bool chained = (statement.kind == Statement::Kind::kIf && next == Kind::kIf) ||
-                       (statement.kind == Statement::Kind::kWith && next == Kind::kWith);
+  const TokenKind next = Peek().kind;
+  const bool chained = (statement.kind == Statement::Kind::kIf && next == TokenKind::kIf) ||
+                       (statement.kind == Statement::Kind::kWith && next == TokenKind::kWith);
   if (chained) {
     Next();
     ESC_RETURN_IF_ERROR(Enter());
@@ -264,13 +264,13 @@ Status TreeParser::ParseOtherwise(Statement& statement, std::string_view context
 
 Result<Statement> TreeParser::ParseLoopControl(const Token& token) {
   const std::string action = "{{" + token.text + "}}";
-  if (const Token next = NextNonSpace(); next.kind != Kind::kRightDelimiter) {
+  if (const Token next = NextNonSpace(); next.kind != TokenKind::kRightDelimiter) {
     return Unexpected(next, action);
   }
   if (range_depth_ == 0) return Fail(action + " outside {{range}}");
   Statement statement;
   statement.kind =
-      token.kind == Kind::kBreak ? Statement::Kind::kBreak : Statement::Kind::kContinue;
+      token.kind == TokenKind::kBreak ? Statement::Kind::kBreak : Statement::Kind::kContinue;
   statement.position = token.position;
   return statement;
 }
@@ -283,7 +283,7 @@ Result<Statement> TreeParser::ParseBlock() {
   statement.kind = Statement::Kind::kTemplate;
   statement.position = token.position;
   ESC_ASSIGN_OR_RETURN(statement.text, ParseName(token, kContext));
-  ESC_ASSIGN_OR_RETURN(Pipe pipe, ParsePipeline(kContext, Kind::kRightDelimiter));
+  ESC_ASSIGN_OR_RETURN(Pipe pipe, ParsePipeline(kContext, TokenKind::kRightDelimiter));
   statement.pipe = std::make_unique<Pipe>(std::move(pipe));
   TreeParser definition(name_, lexer_, templates_, limits_);
   definition.depth_ = depth_;
@@ -299,9 +299,9 @@ Result<Statement> TreeParser::ParseTemplate() {
   statement.kind = Statement::Kind::kTemplate;
   statement.position = token.position;
   ESC_ASSIGN_OR_RETURN(statement.text, ParseName(token, kContext));
-  if (NextNonSpace().kind != Kind::kRightDelimiter) {
+  if (NextNonSpace().kind != TokenKind::kRightDelimiter) {
     Backup();
-    ESC_ASSIGN_OR_RETURN(Pipe pipe, ParsePipeline(kContext, Kind::kRightDelimiter));
+    ESC_ASSIGN_OR_RETURN(Pipe pipe, ParsePipeline(kContext, TokenKind::kRightDelimiter));
     statement.pipe = std::make_unique<Pipe>(std::move(pipe));
   }
   return statement;

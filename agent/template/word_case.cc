@@ -9,10 +9,10 @@
 namespace escagent::gotemplate {
 namespace {
 
-enum class Kind { kNone, kNumber, kUpper, kAlphabet, kConnector, kPunctuation, kOther };
+enum class CharacterKind { kNone, kNumber, kUpper, kAlphabet, kConnector, kPunctuation, kOther };
 
 struct Word {
-  Kind kind = Kind::kNone;
+  CharacterKind kind = CharacterKind::kNone;
   std::u32string text;
 };
 
@@ -22,26 +22,26 @@ bool IsPunctuation(char32_t rune) {
   return rune < 0x80 && std::u32string_view(U"!\"#%&'()*,-./:;?@[\\]_{}").contains(rune);
 }
 
-Kind KindOf(char32_t rune) {
-  if (IsConnector(rune)) return Kind::kConnector;
-  if (IsPunctuation(rune)) return Kind::kPunctuation;
-  if (IsUpper(rune)) return Kind::kUpper;
-  if (IsLetter(rune)) return Kind::kAlphabet;
-  return IsDigit(rune) ? Kind::kNumber : Kind::kOther;
+CharacterKind KindOf(char32_t rune) {
+  if (IsConnector(rune)) return CharacterKind::kConnector;
+  if (IsPunctuation(rune)) return CharacterKind::kPunctuation;
+  if (IsUpper(rune)) return CharacterKind::kUpper;
+  if (IsLetter(rune)) return CharacterKind::kAlphabet;
+  return IsDigit(rune) ? CharacterKind::kNumber : CharacterKind::kOther;
 }
 
 // Where the word that begins at `begin` ends. A run of capitals leaves its last to the small
 // letters behind it.
 std::size_t EndOfWord(std::u32string_view text, std::size_t begin) {
   const auto kind_at = [&text](std::size_t at) {
-    return at < text.size() ? KindOf(text[at]) : Kind::kNone;
+    return at < text.size() ? KindOf(text[at]) : CharacterKind::kNone;
   };
-  const Kind kind = KindOf(text[begin]);
+  const CharacterKind kind = KindOf(text[begin]);
   std::size_t end = begin + 1;
   while (kind_at(end) == kind) ++end;
-  if (kind != Kind::kUpper || kind_at(end) != Kind::kAlphabet) return end;
+  if (kind != CharacterKind::kUpper || kind_at(end) != CharacterKind::kAlphabet) return end;
   if (end - begin > 1) return end - 1;
-  while (kind_at(end) == Kind::kAlphabet) ++end;
+  while (kind_at(end) == CharacterKind::kAlphabet) ++end;
   return end;
 }
 
@@ -62,12 +62,12 @@ class WordSeparator {
 
   std::string Run() {
     while (at_ + 1 < words_.size()) {
-      const Kind kind = words_[at_].kind;
+      const CharacterKind kind = words_[at_].kind;
       Take();
-      if (kind == Kind::kNumber) {
+      if (kind == CharacterKind::kNumber) {
         TakeLettersAndDigits();
-      } else if (kind != Kind::kConnector && kind != Kind::kPunctuation) {
-        if (Current() == Kind::kNumber) {
+      } else if (kind != CharacterKind::kConnector && kind != CharacterKind::kPunctuation) {
+        if (Current() == CharacterKind::kNumber) {
           TakeNumber();
         } else {
           SeparateUnlessApart();
@@ -79,7 +79,9 @@ class WordSeparator {
   }
 
  private:
-  Kind Current() const { return at_ < words_.size() ? words_[at_].kind : Kind::kNone; }
+  CharacterKind Current() const {
+    return at_ < words_.size() ? words_[at_].kind : CharacterKind::kNone;
+  }
 
   void Take() {
     for (const char32_t rune : words_[at_++].text) {
@@ -88,22 +90,23 @@ class WordSeparator {
   }
 
   void SeparateUnlessApart() {
-    const Kind kind = Current();
-    if (kind != Kind::kNone && kind != Kind::kConnector && kind != Kind::kPunctuation) {
+    const CharacterKind kind = Current();
+    if (kind != CharacterKind::kNone && kind != CharacterKind::kConnector &&
+        kind != CharacterKind::kPunctuation) {
       out_ += separator_;
     }
   }
 
   // "1st2nd" is one word.
   void TakeLettersAndDigits() {
-    while (Current() == Kind::kAlphabet || Current() == Kind::kNumber) Take();
+    while (Current() == CharacterKind::kAlphabet || Current() == CharacterKind::kNumber) Take();
     SeparateUnlessApart();
   }
 
   // Digits behind letters: at the end of the word unless small letters follow.
   void TakeNumber() {
     if (at_ + 1 >= words_.size()) return;
-    if (words_[at_ + 1].kind != Kind::kAlphabet) {
+    if (words_[at_ + 1].kind != CharacterKind::kAlphabet) {
       Take();
       SeparateUnlessApart();
       return;

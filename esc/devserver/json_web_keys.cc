@@ -20,7 +20,7 @@ namespace {
 using nlohmann::json;
 using BigNumber = std::unique_ptr<BIGNUM, decltype(&BN_free)>;
 using ParameterBuilder = std::unique_ptr<OSSL_PARAM_BLD, decltype(&OSSL_PARAM_BLD_free)>;
-using Parameters = std::unique_ptr<OSSL_PARAM, decltype(&OSSL_PARAM_free)>;
+using KeyParameters = std::unique_ptr<OSSL_PARAM, decltype(&OSSL_PARAM_free)>;
 using KeyContext = std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)>;
 using DigestContext = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
 using Signature = std::unique_ptr<ECDSA_SIG, decltype(&ECDSA_SIG_free)>;
@@ -38,7 +38,7 @@ std::string TextOf(const json& object, const char* member) {
 }
 
 std::shared_ptr<EVP_PKEY> MakeKey(const char* type, OSSL_PARAM_BLD* builder) {
-  const Parameters parameters(OSSL_PARAM_BLD_to_param(builder), OSSL_PARAM_free);
+  const KeyParameters parameters(OSSL_PARAM_BLD_to_param(builder), OSSL_PARAM_free);
   const KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr), EVP_PKEY_CTX_free);
   EVP_PKEY* key = nullptr;
   if (parameters == nullptr || context == nullptr || EVP_PKEY_fromdata_init(context.get()) != 1 ||
@@ -113,7 +113,7 @@ bool HasSigned(EVP_PKEY* key, std::string_view text, std::string_view signature)
                           text.size()) == 1;
 }
 
-std::unexpected<Error> Refused(std::string_view why) {
+std::unexpected<Error> TokenRefused(std::string_view why) {
   return MakeError(Code::kUnauthenticated, "verify the subject token: " + std::string(why));
 }
 
@@ -144,21 +144,21 @@ Result<JsonWebKeys> JsonWebKeys::Parse(std::string_view text, std::string_view w
 
 Result<json> JsonWebKeys::Verify(std::string_view token) const {
   const std::vector<std::string_view> parts = Split(token, '.');
-  if (parts.size() != 3) return Refused("it is no JSON Web Token");
+  if (parts.size() != 3) return TokenRefused("it is no JSON Web Token");
   const auto header = DecodeBase64Url(parts[0]);
   const auto payload = DecodeBase64Url(parts[1]);
   auto signature = DecodeBase64Url(parts[2]);
-  if (!header || !payload || !signature) return Refused("it is no JSON Web Token");
+  if (!header || !payload || !signature) return TokenRefused("it is no JSON Web Token");
   const auto head = ParseJson(*header, "header of the token");
   auto claims = ParseJson(*payload, "claims of the token");
   if (!head || !head->is_object() || !claims || !claims->is_object()) {
-    return Refused("it is no JSON Web Token");
+    return TokenRefused("it is no JSON Web Token");
   }
   const std::string algorithm = TextOf(*head, "alg");
   const std::string id = TextOf(*head, "kid");
   if (algorithm == "ES256") {
     signature = ToDer(*signature);
-    if (!signature) return Refused("its signature is not the issuer's");
+    if (!signature) return TokenRefused("its signature is not the issuer's");
   }
   bool known = false;
   for (const Key& key : keys_) {
@@ -170,8 +170,8 @@ Result<json> JsonWebKeys::Verify(std::string_view token) const {
       return *std::move(claims);
     }
   }
-  return Refused(known ? "its signature is not the issuer's"
-                       : "the issuer's JWK set has no key of its \"kid\" and \"alg\"");
+  return TokenRefused(known ? "its signature is not the issuer's"
+                            : "the issuer's JWK set has no key of its \"kid\" and \"alg\"");
 }
 
 }  // namespace escagent::devserver

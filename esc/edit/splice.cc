@@ -9,7 +9,7 @@ namespace escagent::edit {
 namespace {
 
 constexpr std::string_view kBlanks = " \t";
-constexpr std::string_view kSpaces = " \t\r\n";
+constexpr std::string_view kWhitespace = " \t\r\n";
 
 std::unexpected<Error> NoRoom(std::string_view text, std::size_t at) {
   return FailedPrecondition("line " +
@@ -189,7 +189,7 @@ Result<Splice> RemoveEntry(std::string_view text, const Place& place, std::size_
   const YamlNode::Entry* entry = place.entry();
   if (!map.flow && entry != nullptr && entry->colon) {
     const std::size_t after_colon = *entry->colon + 1;
-    if (IsOnly(text.substr(after_colon, map.begin - after_colon), kSpaces)) {
+    if (IsOnly(text.substr(after_colon, map.begin - after_colon), kWhitespace)) {
       return Splice{after_colon, map.end, Secret(std::string_view(" {}"))};
     }
   }

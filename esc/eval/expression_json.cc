@@ -5,7 +5,7 @@
 
 namespace escagent::eval {
 
-using Kind = Expression::Kind;
+using ExpressionKind = Expression::Kind;
 
 void WireWriter::WriteExpressions(const EvaluatedEnvironment& environment) {
   Open('{');
@@ -42,25 +42,25 @@ void WireWriter::WriteSchemaOf(const Cell& cell) {
 void WireWriter::WriteShape(const Cell& cell) {
   const Expression& expression = *cell.expression;
   switch (expression.kind) {
-    case Kind::kNull:
-    case Kind::kMissing:
+    case ExpressionKind::kNull:
+    case ExpressionKind::kMissing:
       return;
-    case Kind::kBool:
+    case ExpressionKind::kBool:
       Key("literal");
       return out_.Append(expression.boolean ? "true" : "false");
-    case Kind::kNumber:
+    case ExpressionKind::kNumber:
       Key("literal");
       return out_.Append(expression.text);
-    case Kind::kString:
+    case ExpressionKind::kString:
       Key("literal");
       return Text(expression.text);
-    case Kind::kInterpolation:
+    case ExpressionKind::kInterpolation:
       Key("interpolate");
       return WriteInterpolation(cell);
-    case Kind::kSymbol:
+    case ExpressionKind::kSymbol:
       Key("symbol");
       return WriteReference(expression.parts.front().reference, cell.targets.data());
-    case Kind::kArray:
+    case ExpressionKind::kArray:
       Key("list");
       Open('[');
       for (const Cell& element : cell.children) {
@@ -68,9 +68,9 @@ void WireWriter::WriteShape(const Cell& cell) {
         WriteExpression(element);
       }
       return Close(']');
-    case Kind::kObject:
+    case ExpressionKind::kObject:
       return WriteObject(cell);
-    case Kind::kCall:
+    case ExpressionKind::kCall:
       Key("builtin");
       return WriteCall(cell);
   }
@@ -243,7 +243,7 @@ void WireWriter::WriteArguments(const Cell& cell) {
     Text("[secret]");
     return Close('}');
   }
-  if (name == "fn::secret" && parts[0].expression->kind == Kind::kObject) {
+  if (name == "fn::secret" && parts[0].expression->kind == ExpressionKind::kObject) {
     return object(call.argument_range, {{"ciphertext", &parts[0].children[0]}});
   }
   if (parts.size() == 1) return WriteExpression(parts[0]);

@@ -9,6 +9,8 @@ namespace {
 // Schemas may refer to themselves.
 constexpr std::size_t kMaxDepth = 200;
 
+using Kind = esc::Value::Kind;
+
 bool Contains(const std::vector<std::string>& names, const std::string& name) {
   return std::ranges::find(names, name) != names.end();
 }
@@ -16,7 +18,6 @@ bool Contains(const std::vector<std::string>& names, const std::string& name) {
 }  // namespace
 
 std::string_view TypeName(esc::Value::Kind kind) {
-  using Kind = esc::Value::Kind;
   switch (kind) {
     case Kind::kNull:
       return "null";

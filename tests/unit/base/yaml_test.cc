@@ -10,8 +10,8 @@
 namespace escagent {
 namespace {
 
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST(ParseYamlTest, ReadsADocument) {
   const Result<YAML::Node> node = ParseYaml("a: [1, two]\nb:\n  c: d\n", "app.yaml");

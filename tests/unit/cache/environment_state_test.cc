@@ -14,7 +14,7 @@ namespace {
 using Phase = EnvironmentState::Phase;
 using Admission = EnvironmentState::Admission;
 
-constexpr std::chrono::milliseconds kInterval = 10s;
+constexpr std::chrono::milliseconds kStateInterval = 10s;
 constexpr Clock::TimePoint kStart{1000h};
 
 esc::Value Content(std::string_view text) { return ObjectValue("hello", StringValue(text)); }
@@ -23,8 +23,9 @@ class EnvironmentStateTest : public ::testing::Test {
  protected:
   // An attempt that ends at `now_` after `took`.
   EnvironmentState::Change Apply(AttemptResult result, std::chrono::milliseconds took = 0ms) {
-    static_cast<void>(state_.Plan(now_ - took, kInterval));
-    return state_.Apply(std::move(result), {.started = now_ - took, .finished = now_}, kInterval);
+    static_cast<void>(state_.Plan(now_ - took, kStateInterval));
+    return state_.Apply(std::move(result), {.started = now_ - took, .finished = now_},
+                        kStateInterval);
   }
   static AttemptResult Opened(std::string_view text, std::string revision = "1",
                               bool same_content = false) {
@@ -61,7 +62,7 @@ TEST_F(EnvironmentStateTest, BeginsEmptyAndAsksForAnAttempt) {
   EXPECT_EQ(state_.phase(), Phase::kEmpty);
   EXPECT_EQ(state_.Admit(now_), Admission::kAttempt);
   EXPECT_EQ(state_.next_attempt(), Clock::TimePoint::max());
-  const AttemptPlan plan = state_.Plan(now_, kInterval);
+  const AttemptPlan plan = state_.Plan(now_, kStateInterval);
   EXPECT_TRUE(plan.head);
   EXPECT_EQ(plan.snapshot, nullptr);
 }
@@ -76,7 +77,7 @@ TEST_F(EnvironmentStateTest, FirstSuccessPublishes) {
   EXPECT_EQ(state_.snapshot()->etag, "etag-7");
   EXPECT_EQ(state_.fresh_at(), now_);
   EXPECT_EQ(state_.Admit(now_), Admission::kServe);
-  EXPECT_EQ(UntilNext(), kInterval);
+  EXPECT_EQ(UntilNext(), kStateInterval);
 }
 
 TEST_F(EnvironmentStateTest, EqualContentKeepsTheSnapshotAndNotesTheRevision) {
@@ -88,7 +89,7 @@ TEST_F(EnvironmentStateTest, EqualContentKeepsTheSnapshotAndNotesTheRevision) {
   EXPECT_EQ(state_.snapshot(), before);
   EXPECT_EQ(state_.revision(), "2");
   EXPECT_EQ(state_.fresh_at(), now_);
-  EXPECT_EQ(state_.Plan(now_, kInterval).known->revision, "2");
+  EXPECT_EQ(state_.Plan(now_, kStateInterval).known->revision, "2");
 }
 
 TEST_F(EnvironmentStateTest, SequenceGrowsWithContent) {
@@ -101,7 +102,7 @@ TEST_F(EnvironmentStateTest, SequenceGrowsWithContent) {
 TEST_F(EnvironmentStateTest, FreshnessCountsFromTheStartOfTheAttempt) {
   Apply(Opened("world"), 3s);
   EXPECT_EQ(state_.fresh_at(), now_ - 3s);
-  EXPECT_EQ(UntilNext(), kInterval);
+  EXPECT_EQ(UntilNext(), kStateInterval);
 }
 
 TEST_F(EnvironmentStateTest, FailureWithoutASnapshotWaitsForSomebodyToAsk) {
@@ -203,10 +204,10 @@ TEST_F(EnvironmentStateTest, HeadIsLeftOutForAnHourWhereItDoesNotHelp) {
     EnvironmentState state({.jitter = 0}, 1);
     AttemptResult result = HeadFailed(code);
     result.opened = Content("world");
-    static_cast<void>(state.Plan(now_, kInterval));
-    state.Apply(std::move(result), {.started = now_, .finished = now_}, kInterval);
-    EXPECT_FALSE(state.Plan(now_ + 59min, kInterval).head);
-    EXPECT_TRUE(state.Plan(now_ + 60min, kInterval).head);
+    static_cast<void>(state.Plan(now_, kStateInterval));
+    state.Apply(std::move(result), {.started = now_, .finished = now_}, kStateInterval);
+    EXPECT_FALSE(state.Plan(now_ + 59min, kStateInterval).head);
+    EXPECT_TRUE(state.Plan(now_ + 60min, kStateInterval).head);
   }
 }
 
@@ -214,34 +215,34 @@ TEST_F(EnvironmentStateTest, HeadThatTellsNothingIsLeftOut) {
   AttemptResult result = Opened("world");
   result.head = esc::EnvironmentHead{};
   Apply(std::move(result));
-  EXPECT_FALSE(state_.Plan(now_, kInterval).head);
+  EXPECT_FALSE(state_.Plan(now_, kStateInterval).head);
 }
 
 TEST_F(EnvironmentStateTest, MaxAgeForcesAnOpen) {
   Apply(Opened("world"));
-  EXPECT_FALSE(state_.Plan(now_ + 59min, kInterval).must_open);
-  EXPECT_TRUE(state_.Plan(now_ + 60min, kInterval).must_open);
+  EXPECT_FALSE(state_.Plan(now_ + 59min, kStateInterval).must_open);
+  EXPECT_TRUE(state_.Plan(now_ + 60min, kStateInterval).must_open);
   now_ += 60min;
   Apply(Opened("world", "1", /*same_content=*/true));
-  EXPECT_FALSE(state_.Plan(now_, kInterval).must_open);
+  EXPECT_FALSE(state_.Plan(now_, kStateInterval).must_open);
 }
 
 TEST_F(EnvironmentStateTest, ARequestedOpenIsKeptUntilItSucceeds) {
   Apply(Opened("world"));
   state_.RequestOpen();
-  EXPECT_TRUE(state_.Plan(now_, kInterval).must_open);
-  state_.Apply(HeadFailed(Code::kUnavailable), {.started = now_, .finished = now_}, kInterval);
-  EXPECT_TRUE(state_.Plan(now_, kInterval).must_open);
-  state_.Apply(Opened("world"), {.started = now_, .finished = now_}, kInterval);
-  EXPECT_FALSE(state_.Plan(now_, kInterval).must_open);
+  EXPECT_TRUE(state_.Plan(now_, kStateInterval).must_open);
+  state_.Apply(HeadFailed(Code::kUnavailable), {.started = now_, .finished = now_}, kStateInterval);
+  EXPECT_TRUE(state_.Plan(now_, kStateInterval).must_open);
+  state_.Apply(Opened("world"), {.started = now_, .finished = now_}, kStateInterval);
+  EXPECT_FALSE(state_.Plan(now_, kStateInterval).must_open);
 }
 
 TEST_F(EnvironmentStateTest, AnOpenRequestedDuringAnAttemptIsNotLost) {
   Apply(Opened("world"));
-  static_cast<void>(state_.Plan(now_, kInterval));
+  static_cast<void>(state_.Plan(now_, kStateInterval));
   state_.RequestOpen();
-  state_.Apply(Unchanged(), {.started = now_, .finished = now_}, kInterval);
-  EXPECT_TRUE(state_.Plan(now_, kInterval).must_open);
+  state_.Apply(Unchanged(), {.started = now_, .finished = now_}, kStateInterval);
+  EXPECT_TRUE(state_.Plan(now_, kStateInterval).must_open);
 }
 
 TEST_F(EnvironmentStateTest, SessionsLastTwoIntervalsAndFiveMinutesAtLeast) {
@@ -285,7 +286,7 @@ TEST(EnvironmentStateJitter, DelaysAreNeverShorterThanTheInterval) {
     AttemptResult result;
     result.head = esc::EnvironmentHead{.etag = "e", .revision = "1"};
     result.opened = Content("world");
-    state.Apply(std::move(result), {.started = kStart, .finished = kStart}, kInterval);
+    state.Apply(std::move(result), {.started = kStart, .finished = kStart}, kStateInterval);
     const auto delay =
         std::chrono::duration_cast<std::chrono::milliseconds>(state.next_attempt() - kStart);
     shortest = std::min(shortest, delay);

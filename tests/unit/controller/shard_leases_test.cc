@@ -22,12 +22,12 @@ using escagent::testing::FakeCluster;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr int kShards = 8;
+constexpr int kLeaseShards = 8;
 constexpr milliseconds kStep{100};
 
 // One agent of the cluster, with its own connection.
-struct Agent {
-  Agent(FakeCluster& cluster, FakeClock& clock, const std::string& identity)
+struct LeaseHolder {
+  LeaseHolder(FakeCluster& cluster, FakeClock& clock, const std::string& identity)
       : client(cluster),
         leases({.namespace_name = "esc-agent", .identity = identity}, client, client, clock) {
     leases.Start({.on_gained = [this](int) { ++gained; },
@@ -38,7 +38,7 @@ struct Agent {
                         ++lost;
                       }});
   }
-  ~Agent() { Unblock(); }
+  ~LeaseHolder() { Unblock(); }
 
   void Unblock() {
     block = false;
@@ -46,7 +46,7 @@ struct Agent {
   }
   int Held() const {
     int held = 0;
-    for (int shard = 0; shard < kShards; ++shard) held += leases.Holds(shard) ? 1 : 0;
+    for (int shard = 0; shard < kLeaseShards; ++shard) held += leases.Holds(shard) ? 1 : 0;
     return held;
   }
 
@@ -64,8 +64,8 @@ class ShardLeasesTest : public ::testing::Test {
     for (int i = 0; i < 3; ++i) agents_.push_back(nullptr);
   }
 
-  Agent& Add(std::size_t index, const std::string& identity) {
-    agents_[index] = std::make_unique<Agent>(cluster_, clock_, identity);
+  LeaseHolder& Add(std::size_t index, const std::string& identity) {
+    agents_[index] = std::make_unique<LeaseHolder>(cluster_, clock_, identity);
     return *agents_[index];
   }
 
@@ -90,7 +90,7 @@ class ShardLeasesTest : public ::testing::Test {
     return Within(std::chrono::minutes(60), condition);
   }
   void CheckUsers() const {
-    for (int shard = 0; shard < kShards; ++shard) {
+    for (int shard = 0; shard < kLeaseShards; ++shard) {
       int users = 0;
       for (const auto& agent : agents_) users += agent && agent->leases.Holds(shard) ? 1 : 0;
       ASSERT_LE(users, 1) << "shard " << shard;
@@ -99,11 +99,11 @@ class ShardLeasesTest : public ::testing::Test {
 
   FakeCluster cluster_;
   FakeClock clock_;
-  std::vector<std::unique_ptr<Agent>> agents_;
+  std::vector<std::unique_ptr<LeaseHolder>> agents_;
 };
 
 TEST_F(ShardLeasesTest, ShardsOfNamespacesNeverChange) {
-  Agent& a = Add(0, "a");
+  LeaseHolder& a = Add(0, "a");
   // FNV-1a: 0xcbf29ce484222325, 0xaf63dc4c8601ec8c, 0x85944171f73967e8.
   EXPECT_EQ(a.leases.ShardOf(""), 5);
   EXPECT_EQ(a.leases.ShardOf("a"), 4);
@@ -117,49 +117,52 @@ TEST_F(ShardLeasesTest, IdentitiesAreNeverTheSame) {
 }
 
 TEST_F(ShardLeasesTest, OneAgentHasAllAndIsTold) {
-  Agent& a = Add(0, "a");
-  EXPECT_TRUE(Within(seconds(2), [&] { return a.Held() == kShards; }));
-  EXPECT_TRUE(Eventually([&] { return a.gained == kShards; }));
+  LeaseHolder& a = Add(0, "a");
+  EXPECT_TRUE(Within(seconds(2), [&] { return a.Held() == kLeaseShards; }));
+  EXPECT_TRUE(Eventually([&] { return a.gained == kLeaseShards; }));
   EXPECT_TRUE(a.leases.HoldsNamespace("podinfo"));
   const std::vector<ShardStatus> status = a.leases.GetStatus();
-  ASSERT_EQ(status.size(), static_cast<std::size_t>(kShards));
+  ASSERT_EQ(status.size(), static_cast<std::size_t>(kLeaseShards));
   EXPECT_EQ(status[3].holder, "a");
   EXPECT_TRUE(status[3].ours && status[3].since);
   EXPECT_EQ(a.lost, 0);
 }
 
 TEST_F(ShardLeasesTest, ThreeAgentsShare) {
-  Agent& a = Add(0, "a");
+  LeaseHolder& a = Add(0, "a");
   Run(seconds(2));
-  Agent& b = Add(1, "b");
-  Agent& c = Add(2, "c");
-  EXPECT_TRUE(Eventually(
-      [&] { return a.Held() + b.Held() + c.Held() == kShards && b.Held() >= 2 && c.Held() >= 2; }));
+  LeaseHolder& b = Add(1, "b");
+  LeaseHolder& c = Add(2, "c");
+  EXPECT_TRUE(Eventually([&] {
+    return a.Held() + b.Held() + c.Held() == kLeaseShards && b.Held() >= 2 && c.Held() >= 2;
+  }));
 }
 
 TEST_F(ShardLeasesTest, ACrashIsFollowedWithin15Seconds) {
-  Agent& a = Add(0, "a");
+  LeaseHolder& a = Add(0, "a");
   Run(seconds(2));
-  Agent& b = Add(1, "b");
-  ASSERT_TRUE(Eventually([&] { return a.Held() == kShards / 2 && b.Held() == kShards / 2; }));
+  LeaseHolder& b = Add(1, "b");
+  ASSERT_TRUE(
+      Eventually([&] { return a.Held() == kLeaseShards / 2 && b.Held() == kLeaseShards / 2; }));
   agents_[0].reset();
-  EXPECT_TRUE(Within(seconds(15), [&] { return b.Held() == kShards; }));
+  EXPECT_TRUE(Within(seconds(15), [&] { return b.Held() == kLeaseShards; }));
 }
 
 TEST_F(ShardLeasesTest, ACleanStopIsFollowedAtOnce) {
-  Agent& a = Add(0, "a");
+  LeaseHolder& a = Add(0, "a");
   Run(seconds(2));
-  Agent& b = Add(1, "b");
-  ASSERT_TRUE(Eventually([&] { return a.Held() == kShards / 2 && b.Held() == kShards / 2; }));
+  LeaseHolder& b = Add(1, "b");
+  ASSERT_TRUE(
+      Eventually([&] { return a.Held() == kLeaseShards / 2 && b.Held() == kLeaseShards / 2; }));
   a.leases.Release();
   EXPECT_EQ(a.Held(), 0);
   agents_[0].reset();
-  EXPECT_TRUE(Within(seconds(1), [&] { return b.Held() == kShards; }));
+  EXPECT_TRUE(Within(seconds(1), [&] { return b.Held() == kLeaseShards; }));
 }
 
 TEST_F(ShardLeasesTest, ReleaseWorksAfterSomebodyHasAskedForALease) {
-  Agent& a = Add(0, "a");
-  ASSERT_TRUE(Within(seconds(2), [&] { return a.Held() == kShards; }));
+  LeaseHolder& a = Add(0, "a");
+  ASSERT_TRUE(Within(seconds(2), [&] { return a.Held() == kLeaseShards; }));
   a.client.Cut(true);  // it does not hear of it
   nlohmann::json lease = cluster_.Get(kube::Leases(), {"esc-agent", "esc-agent-mirror-2"});
   lease["metadata"]["annotations"]["esc-agent.io/note"] = "x";
@@ -171,50 +174,50 @@ TEST_F(ShardLeasesTest, ReleaseWorksAfterSomebodyHasAskedForALease) {
 }
 
 TEST_F(ShardLeasesTest, WhoIsCutOffStopsInTimeAndComesBack) {
-  Agent& a = Add(0, "a");
-  ASSERT_TRUE(Within(seconds(2), [&] { return a.Held() == kShards; }));
-  Agent& b = Add(1, "b");
+  LeaseHolder& a = Add(0, "a");
+  ASSERT_TRUE(Within(seconds(2), [&] { return a.Held() == kLeaseShards; }));
+  LeaseHolder& b = Add(1, "b");
   a.client.Cut(true);
   EXPECT_TRUE(Within(seconds(11), [&] { return a.Held() == 0; }));
-  EXPECT_TRUE(Within(seconds(5), [&] { return b.Held() == kShards; }));
-  EXPECT_TRUE(Eventually([&] { return a.lost == kShards; }));
+  EXPECT_TRUE(Within(seconds(5), [&] { return b.Held() == kLeaseShards; }));
+  EXPECT_TRUE(Eventually([&] { return a.lost == kLeaseShards; }));
   a.client.Cut(false);
-  EXPECT_TRUE(Eventually([&] { return a.Held() == kShards / 2; }));
-  EXPECT_EQ(b.Held(), kShards / 2);
+  EXPECT_TRUE(Eventually([&] { return a.Held() == kLeaseShards / 2; }));
+  EXPECT_EQ(b.Held(), kLeaseShards / 2);
 }
 
 TEST_F(ShardLeasesTest, AllAreBackSoonAfterTheApiServerIs) {
-  Agent& a = Add(0, "a");
-  ASSERT_TRUE(Within(seconds(2), [&] { return a.Held() == kShards; }));
+  LeaseHolder& a = Add(0, "a");
+  ASSERT_TRUE(Within(seconds(2), [&] { return a.Held() == kLeaseShards; }));
   a.client.Cut(true);
   Run(seconds(60));
   EXPECT_EQ(a.Held(), 0);
-  EXPECT_TRUE(Eventually([&] { return a.lost == kShards; }));
+  EXPECT_TRUE(Eventually([&] { return a.lost == kLeaseShards; }));
   a.client.Cut(false);
-  EXPECT_TRUE(Within(seconds(3), [&] { return a.Held() == kShards; }));
+  EXPECT_TRUE(Within(seconds(3), [&] { return a.Held() == kLeaseShards; }));
 }
 
 TEST_F(ShardLeasesTest, AShortFailureIsNoLoss) {
-  Agent& a = Add(0, "a");
-  ASSERT_TRUE(Within(seconds(2), [&] { return a.Held() == kShards; }));
+  LeaseHolder& a = Add(0, "a");
+  ASSERT_TRUE(Within(seconds(2), [&] { return a.Held() == kLeaseShards; }));
   a.client.SetFault([](std::string_view, const kube::ObjectKey&) -> Status {
     return MakeError(Code::kInternal, "etcd leader changed");
   });
   Run(seconds(5));
-  EXPECT_EQ(a.Held(), kShards);
+  EXPECT_EQ(a.Held(), kLeaseShards);
   a.client.SetFault({});
   Run(seconds(20));
-  EXPECT_EQ(a.Held(), kShards);
+  EXPECT_EQ(a.Held(), kLeaseShards);
   EXPECT_EQ(a.losing, 0);
 }
 
 TEST_F(ShardLeasesTest, ASuccessorWaitsForTheWorkToEnd) {
-  Agent& a = Add(0, "a");
-  ASSERT_TRUE(Within(seconds(2), [&] { return a.Held() == kShards; }));
+  LeaseHolder& a = Add(0, "a");
+  ASSERT_TRUE(Within(seconds(2), [&] { return a.Held() == kLeaseShards; }));
   a.block = true;
-  Agent& b = Add(1, "b");
+  LeaseHolder& b = Add(1, "b");
   ASSERT_TRUE(Eventually([&] { return a.losing == 1; }));
-  EXPECT_LT(a.Held(), kShards) << "not used any more";
+  EXPECT_LT(a.Held(), kLeaseShards) << "not used any more";
   Run(seconds(40));
   EXPECT_EQ(b.Held(), 0) << "and nobody else's";
   a.Unblock();
@@ -223,8 +226,8 @@ TEST_F(ShardLeasesTest, ASuccessorWaitsForTheWorkToEnd) {
 }
 
 TEST_F(ShardLeasesTest, SomebodyElsesAnnotationsStay) {
-  Agent& a = Add(0, "a");
-  ASSERT_TRUE(Within(seconds(2), [&] { return a.Held() == kShards; }));
+  LeaseHolder& a = Add(0, "a");
+  ASSERT_TRUE(Within(seconds(2), [&] { return a.Held() == kLeaseShards; }));
   const kube::ObjectKey key{"esc-agent", "esc-agent-mirror-2"};
   nlohmann::json lease = cluster_.Get(kube::Leases(), key);
   lease["metadata"]["annotations"]["esc-agent.io/note"] = "x";
@@ -232,14 +235,14 @@ TEST_F(ShardLeasesTest, SomebodyElsesAnnotationsStay) {
   const std::string renewed = cluster_.Get(kube::Leases(), key)["spec"]["renewTime"];
   Run(seconds(6));
   const nlohmann::json now = cluster_.Get(kube::Leases(), key);
-  EXPECT_EQ(a.Held(), kShards);
+  EXPECT_EQ(a.Held(), kLeaseShards);
   EXPECT_EQ(now["metadata"]["annotations"]["esc-agent.io/note"], "x");
   EXPECT_NE(now["spec"]["renewTime"], renewed);
 }
 
 TEST_F(ShardLeasesTest, ADeletedLeaseIsMadeAgain) {
-  Agent& a = Add(0, "a");
-  ASSERT_TRUE(Within(seconds(2), [&] { return a.Held() == kShards; }));
+  LeaseHolder& a = Add(0, "a");
+  ASSERT_TRUE(Within(seconds(2), [&] { return a.Held() == kLeaseShards; }));
   cluster_.Remove(kube::Leases(), {"esc-agent", "esc-agent-mirror-2"});
   EXPECT_FALSE(a.leases.Holds(2)) << "somebody else could have it by now";
   EXPECT_TRUE(Eventually([&] { return a.leases.Holds(2); }));

@@ -12,7 +12,7 @@ namespace {
 using escagent::testing::FakeOidcIssuer;
 using nlohmann::json;
 
-const json kClaims = {{"sub", "me"}, {"umlaut", "\u00fc"}};
+const json kTokenClaims = {{"sub", "me"}, {"umlaut", "\u00fc"}};
 
 std::string Verify(const JsonWebKeys& keys, const std::string& token) {
   const auto claims = keys.Verify(token);
@@ -27,8 +27,8 @@ class JsonWebKeysTest : public ::testing::TestWithParam<FakeOidcIssuer::Algorith
 TEST_P(JsonWebKeysTest, VerifiesSignatures) {
   const auto keys = JsonWebKeys::Parse(issuer_.Jwks(), "keys");
   ASSERT_TRUE(keys) << keys.error().message;
-  const std::string token = issuer_.Sign(kClaims);
-  EXPECT_EQ(*keys->Verify(token), kClaims);
+  const std::string token = issuer_.Sign(kTokenClaims);
+  EXPECT_EQ(*keys->Verify(token), kTokenClaims);
   // One character of the claims, then of the signature.
   for (const std::size_t at : {token.find('.') + 5, token.rfind('.') + 5}) {
     std::string forged = token;
@@ -39,10 +39,10 @@ TEST_P(JsonWebKeysTest, VerifiesSignatures) {
     EXPECT_FALSE(claims.error().message.contains(token.substr(0, 10)));
   }
   const FakeOidcIssuer other(GetParam());
-  EXPECT_EQ(Verify(*keys, other.Sign(kClaims)),
+  EXPECT_EQ(Verify(*keys, other.Sign(kTokenClaims)),
             "verify the subject token: its signature is not the issuer's");
   const FakeOidcIssuer unknown(GetParam(), "key-2");
-  EXPECT_EQ(Verify(*keys, unknown.Sign(kClaims)),
+  EXPECT_EQ(Verify(*keys, unknown.Sign(kTokenClaims)),
             "verify the subject token: the issuer's JWK set has no key of its \"kid\" and \"alg\"");
 }
 
@@ -54,7 +54,7 @@ TEST_P(JsonWebKeysTest, FindsTheKeyAmongSeveral) {
   const auto keys = JsonWebKeys::Parse(set.dump(), "keys");
   ASSERT_TRUE(keys);
   for (const FakeOidcIssuer* issuer : {&first, &second, &issuer_}) {
-    EXPECT_EQ(Verify(*keys, issuer->Sign(kClaims)), "me");
+    EXPECT_EQ(Verify(*keys, issuer->Sign(kTokenClaims)), "me");
   }
 }
 
@@ -66,7 +66,7 @@ TEST(JsonWebKeysBadInputTest, RefusesWhatIsNoToken) {
   const FakeOidcIssuer issuer;
   const auto keys = JsonWebKeys::Parse(issuer.Jwks(), "keys");
   ASSERT_TRUE(keys);
-  const std::string good = issuer.Sign(kClaims);
+  const std::string good = issuer.Sign(kTokenClaims);
   // {"alg":"none"} and {"alg":"HS256"} with a signature that nobody made.
   for (const std::string& token :
        {std::string(), std::string("a.b"), std::string("..."), good + ".x",

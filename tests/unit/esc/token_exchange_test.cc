@@ -17,7 +17,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr std::string_view kPath = "/api/oauth/token";
+constexpr std::string_view kTokenPath = "/api/oauth/token";
 constexpr std::string_view kSubject = "eyJhbGciOi.J9+/=subject-token.signature";
 
 class TokenExchangeTest : public ::testing::Test {
@@ -29,7 +29,7 @@ class TokenExchangeTest : public ::testing::Test {
   }
 
   Error FailWith(int status, std::string_view body, std::vector<HttpHeader> headers = {}) {
-    transport_.Answer("POST", kPath, status, body, std::move(headers));
+    transport_.Answer("POST", kTokenPath, status, body, std::move(headers));
     const Result<ExchangedToken> exchanged = Exchange();
     EXPECT_FALSE(exchanged);
     return exchanged ? Error{} : exchanged.error();
@@ -42,7 +42,7 @@ class TokenExchangeTest : public ::testing::Test {
 };
 
 TEST_F(TokenExchangeTest, SendsTheFormThatPulumiWants) {
-  transport_.Answer("POST", kPath, 200,
+  transport_.Answer("POST", kTokenPath, 200,
                     R"({"access_token":"pul-secret","token_type":"token","expires_in":7200})");
   const auto exchanged = Exchange({.organization = "acme"}, 600s);
   ASSERT_TRUE(exchanged) << exchanged.error().message;
@@ -62,7 +62,7 @@ TEST_F(TokenExchangeTest, SendsTheFormThatPulumiWants) {
 }
 
 TEST_F(TokenExchangeTest, AsksForTheTypeThatTheScopeNames) {
-  transport_.Answer("POST", kPath, 200, R"({"access_token":"pul-secret"})");
+  transport_.Answer("POST", kTokenPath, 200, R"({"access_token":"pul-secret"})");
   ASSERT_TRUE(Exchange({.organization = "acme", .scope = "team:ops"}));
   EXPECT_THAT(
       transport_.Requests().back().body,
@@ -73,7 +73,7 @@ TEST_F(TokenExchangeTest, AsksForTheTypeThatTheScopeNames) {
 }
 
 TEST_F(TokenExchangeTest, TakesAnyFormOfTheUrl) {
-  transport_.Answer("POST", kPath, 200, R"({"access_token":"pul-secret"})");
+  transport_.Answer("POST", kTokenPath, 200, R"({"access_token":"pul-secret"})");
   transport_.Answer("POST", "/proxied/api/oauth/token", 200, R"({"access_token":"pul-secret"})");
   EXPECT_TRUE(Exchange({.organization = "acme"}, 0s, "https://esc.test"));
   EXPECT_TRUE(Exchange({.organization = "acme"}, 0s, "https://esc.test/api/esc/"));
@@ -87,7 +87,7 @@ TEST_F(TokenExchangeTest, ReadsLifetimesLeniently) {
         std::pair{R"(,"expires_in":null)", 600s}, std::pair{R"(,"expires_in":"soon")", 600s},
         std::pair{R"(,"expires_in":1e300)", std::chrono::seconds(7 * 24h)}}) {
     escagent::testing::FakeHttpTransport transport;
-    transport.Answer("POST", kPath, 200,
+    transport.Answer("POST", kTokenPath, 200,
                      R"({"access_token":"pul-secret")" + std::string(member) + "}");
     const TokenExchange exchange({}, transport, clock_);
     EXPECT_EQ(
@@ -130,9 +130,9 @@ TEST_F(TokenExchangeTest, OutagesAreUnavailable) {
 
 TEST_F(TokenExchangeTest, ServerErrorsAndRedirectsAreUnavailable) {
   EXPECT_EQ(FailWith(502, "<html>bad gateway</html>").code, Code::kUnavailable);
-  transport_.Answer("POST", kPath, 302, "");
+  transport_.Answer("POST", kTokenPath, 302, "");
   EXPECT_EQ(Exchange().error().code, Code::kUnavailable);
-  transport_.AnswerError("POST", kPath, {.code = Code::kDeadlineExceeded, .message = "late"});
+  transport_.AnswerError("POST", kTokenPath, {.code = Code::kDeadlineExceeded, .message = "late"});
   EXPECT_EQ(Exchange().error().code, Code::kUnavailable);
 }
 
@@ -141,7 +141,7 @@ TEST_F(TokenExchangeTest, AnAnswerWithoutATokenIsUnavailable) {
        {"", "{}", "[]", R"({"access_token":7})", R"({"access_token":""})",
         R"({"access_token":"a\r\nb"})", R"({"access_token":"pul-)"}) {
     escagent::testing::FakeHttpTransport transport;
-    transport.Answer("POST", kPath, 200, body);
+    transport.Answer("POST", kTokenPath, 200, body);
     const TokenExchange exchange({}, transport, clock_);
     const auto exchanged =
         exchange.Exchange("https://esc.test", {.organization = "acme"}, subject_, 0s, {});

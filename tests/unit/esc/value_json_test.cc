@@ -17,7 +17,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-std::string Json(const Value& value) {
+std::string Rewritten(const Value& value) {
   SecretBuilder out;
   WriteJson(value, {}, out);
   return std::string(out.Reveal());
@@ -67,7 +67,7 @@ TEST(ParseValueNodeTest, ReadsEveryShape) {
       continue;
     }
     ASSERT_TRUE(value) << c.text << ": " << value.error().message;
-    EXPECT_EQ(Json(*value), c.expected) << c.text;
+    EXPECT_EQ(Rewritten(*value), c.expected) << c.text;
     EXPECT_FALSE(value->secret());
     EXPECT_FALSE(value->ContainsUnknown());
   }
@@ -189,7 +189,7 @@ TEST(ParseEnvironmentTest, GivesTheProperties) {
   for (const Case& c : cases) {
     const Result<Value> value = ParseEnvironment(c.text, "test");
     ASSERT_TRUE(value) << c.text << ": " << value.error().message;
-    EXPECT_EQ(Json(*value), c.expected);
+    EXPECT_EQ(Rewritten(*value), c.expected);
   }
 }
 

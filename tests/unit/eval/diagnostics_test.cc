@@ -9,13 +9,13 @@
 namespace escagent::eval {
 namespace {
 
-struct FaultCase {
+struct DefinitionFault {
   const char* definition;
   const char* findings;
   const char* revealed;
 };
 
-class DefinitionFaultTest : public testing::TestWithParam<FaultCase> {};
+class DefinitionFaultTest : public testing::TestWithParam<DefinitionFault> {};
 
 TEST_P(DefinitionFaultTest, IsReportedAndTheRestEvaluated) {
   const EvalResult result = EvaluateText(GetParam().definition);
@@ -26,49 +26,52 @@ TEST_P(DefinitionFaultTest, IsReportedAndTheRestEvaluated) {
 INSTANTIATE_TEST_SUITE_P(
     Diagnostics, DefinitionFaultTest,
     testing::Values(
-        FaultCase{"just text", "1:1  environment must be an object", "{}"},
-        FaultCase{"- list", "1:1  environment must be an object", "{}"},
-        FaultCase{"values: [1]", "1:9 values values must be an object", "{}"},
-        FaultCase{"values:", "1:8 values values must be an object", "{}"},
-        FaultCase{"imports: {a: b}", "1:10 imports imports must be a list", "{}"},
-        FaultCase{"description: [x]\nvalues: {v: 1}",
-                  "1:14 description description must be a string", R"({"v":1})"},
-        FaultCase{"description: fine\nVALUES: {v: 1}", "", R"({"v":1})"},
-        FaultCase{"vaules: {v: 1}",
-                  "warning 1:1 vaules Field 'vaules' does not exist on Object 'environment'. Did "
-                  "you mean 'values'?",
-                  "{}"},
-        FaultCase{"values: {v: 1}\nvalues: {w: 2}", "warning 2:1 values duplicate key \"values\"",
-                  R"({"w":2})"},
-        FaultCase{"values:\n  a: 1\n  a: 2\n  o: {b: 3, b: 4}",
-                  "3:3 values.a duplicate key \"a\"\n4:13 values.o.b duplicate key \"b\"",
-                  R"({"a":1,"o":{"b":3}})"},
-        FaultCase{"values:\n  imports: x\n  context: y\n  environments: z\n  v: {imports: fine}",
-                  "2:3 values.imports \"imports\" is a reserved key\n"
-                  "3:3 values.context \"context\" is a reserved key\n"
-                  "4:3 values.environments \"environments\" is a reserved key",
-                  R"({"v":{"imports":"fine"}})"},
-        FaultCase{"values:\n  fn::toJSON: x",
-                  "2:3 values[\"fn::toJSON\"] builtin function call \"fn::toJSON\" not allowed at "
-                  "the top level",
-                  R"({"fn::toJSON":"x"})"},
-        FaultCase{"values:\n  42: x\n  v: {true: y, w: 1}",
-                  "2:3 values[\"42\"] mapping keys must be strings\n"
-                  "3:7 values.v.true mapping keys must be strings",
-                  "{}"},
-        FaultCase{"values:\n  v: {\"${a}\": 1}",
-                  "2:7 values.v[\"${a}\"] object keys must be strings", R"({"v":{}})"},
-        FaultCase{"values:\n  a: &x {b: 1}\n  c: *x\n",
-                  "3:6 values.c alias nodes are not supported", "{}"},
-        FaultCase{"values:\n  a: &x [*x]\n", "2:10 values.a[0] alias nodes are not supported",
-                  "{}"},
-        FaultCase{"values:\n  v: .inf\n",
-                  "2:6 values.v infinity and NaN have no JSON form; quote them to get a string",
-                  "{}"},
-        FaultCase{"values:\n  v: a\x01"
-                  "b\n",
-                  "2:7  control characters are not allowed", "{}"},
-        FaultCase{"values:\n  v: \xFF\n", "1:1  the definition is not valid UTF-8", "{}"}));
+        DefinitionFault{"just text", "1:1  environment must be an object", "{}"},
+        DefinitionFault{"- list", "1:1  environment must be an object", "{}"},
+        DefinitionFault{"values: [1]", "1:9 values values must be an object", "{}"},
+        DefinitionFault{"values:", "1:8 values values must be an object", "{}"},
+        DefinitionFault{"imports: {a: b}", "1:10 imports imports must be a list", "{}"},
+        DefinitionFault{"description: [x]\nvalues: {v: 1}",
+                        "1:14 description description must be a string", R"({"v":1})"},
+        DefinitionFault{"description: fine\nVALUES: {v: 1}", "", R"({"v":1})"},
+        DefinitionFault{
+            "vaules: {v: 1}",
+            "warning 1:1 vaules Field 'vaules' does not exist on Object 'environment'. Did "
+            "you mean 'values'?",
+            "{}"},
+        DefinitionFault{"values: {v: 1}\nvalues: {w: 2}",
+                        "warning 2:1 values duplicate key \"values\"", R"({"w":2})"},
+        DefinitionFault{"values:\n  a: 1\n  a: 2\n  o: {b: 3, b: 4}",
+                        "3:3 values.a duplicate key \"a\"\n4:13 values.o.b duplicate key \"b\"",
+                        R"({"a":1,"o":{"b":3}})"},
+        DefinitionFault{
+            "values:\n  imports: x\n  context: y\n  environments: z\n  v: {imports: fine}",
+            "2:3 values.imports \"imports\" is a reserved key\n"
+            "3:3 values.context \"context\" is a reserved key\n"
+            "4:3 values.environments \"environments\" is a reserved key",
+            R"({"v":{"imports":"fine"}})"},
+        DefinitionFault{
+            "values:\n  fn::toJSON: x",
+            "2:3 values[\"fn::toJSON\"] builtin function call \"fn::toJSON\" not allowed at "
+            "the top level",
+            R"({"fn::toJSON":"x"})"},
+        DefinitionFault{"values:\n  42: x\n  v: {true: y, w: 1}",
+                        "2:3 values[\"42\"] mapping keys must be strings\n"
+                        "3:7 values.v.true mapping keys must be strings",
+                        "{}"},
+        DefinitionFault{"values:\n  v: {\"${a}\": 1}",
+                        "2:7 values.v[\"${a}\"] object keys must be strings", R"({"v":{}})"},
+        DefinitionFault{"values:\n  a: &x {b: 1}\n  c: *x\n",
+                        "3:6 values.c alias nodes are not supported", "{}"},
+        DefinitionFault{"values:\n  a: &x [*x]\n", "2:10 values.a[0] alias nodes are not supported",
+                        "{}"},
+        DefinitionFault{
+            "values:\n  v: .inf\n",
+            "2:6 values.v infinity and NaN have no JSON form; quote them to get a string", "{}"},
+        DefinitionFault{"values:\n  v: a\x01"
+                        "b\n",
+                        "2:7  control characters are not allowed", "{}"},
+        DefinitionFault{"values:\n  v: \xFF\n", "1:1  the definition is not valid UTF-8", "{}"}));
 
 // In the words of Go's yaml.v3 (v3.0.1), which reads definitions for ESC; the line is often the one
 // above.

@@ -99,12 +99,12 @@ TEST(InterpolationTest, ContainerThatHoldsItselfIsACycle) {
             "2:6 values.a cyclic reference to a\n3:6 values.l cyclic reference to l");
 }
 
-struct FaultCase {
+struct ReferenceFault {
   const char* text;  // a plain scalar at line 2, column 6
   const char* finding;
 };
 
-class ReferenceFaultTest : public testing::TestWithParam<FaultCase> {};
+class ReferenceFaultTest : public testing::TestWithParam<ReferenceFault> {};
 
 TEST_P(ReferenceFaultTest, SaysWhereAndWhy) {
   const std::string definition =
@@ -119,33 +119,35 @@ TEST_P(ReferenceFaultTest, SaysWhereAndWhy) {
 INSTANTIATE_TEST_SUITE_P(
     Interpolation, ReferenceFaultTest,
     testing::Values(
-        FaultCase{"${str", "2:11 values.v missing closing brace '}' in interpolation"},
-        FaultCase{"${", "2:8 values.v missing closing brace '}' in interpolation"},
-        FaultCase{"${str }", "2:11 values.v missing closing brace '}' in interpolation"},
-        FaultCase{"${}", "2:8 values.v unknown property \"\""},
-        FaultCase{"${str.}", "2:11 values.v property name must not be empty"},
-        FaultCase{"${str..x}", "2:11 values.v property name must not be empty"},
-        FaultCase{"${arr[x]}",
-                  "2:12 values.v numeric subscript must be a positive base-10 integer"},
-        FaultCase{"${arr[0}", "2:11 values.v subscript is missing closing bracket ']'"},
-        FaultCase{"${obj[\"k\"}", "2:11 values.v subscript is missing closing bracket ']'"},
-        FaultCase{"${obj[\"k]}", "2:12 values.v key subscript is missing closing quote '\"'"},
-        FaultCase{"${obj[\"\"]}", "2:12 values.v key subscript must not be empty"},
-        FaultCase{"${[2]}",
-                  "2:8 values.v the first accessor must be a property name or key subscript, not a "
-                  "numeric subscript"},
-        FaultCase{"${strr}", "2:8 values.v unknown property \"strr\"; did you mean \"str\"?"},
-        FaultCase{"é ${obj.z}", "2:13 values.v unknown property \"z\""},
-        FaultCase{"${str.foo}", "2:11 values.v receiver must be an array or an object"},
-        FaultCase{"${nil.foo}", "2:11 values.v receiver must be an array or an object"},
-        FaultCase{"${arr.foo}",
-                  "2:11 values.v cannot access an array element using a property name"},
-        FaultCase{"${arr[3]}", "2:11 values.v array index 3 out-of-bounds for array of length 3"},
-        FaultCase{"${arr[-1]}", "2:11 values.v array indices must not be negative"},
-        FaultCase{"${obj[1]}",
-                  "2:11 values.v cannot access an object property using an integer index"},
-        FaultCase{"${context.nope}", "2:15 values.v unknown property \"nope\""},
-        FaultCase{"${imports.nope}", "2:15 values.v unknown property \"nope\""}));
+        ReferenceFault{"${str", "2:11 values.v missing closing brace '}' in interpolation"},
+        ReferenceFault{"${", "2:8 values.v missing closing brace '}' in interpolation"},
+        ReferenceFault{"${str }", "2:11 values.v missing closing brace '}' in interpolation"},
+        ReferenceFault{"${}", "2:8 values.v unknown property \"\""},
+        ReferenceFault{"${str.}", "2:11 values.v property name must not be empty"},
+        ReferenceFault{"${str..x}", "2:11 values.v property name must not be empty"},
+        ReferenceFault{"${arr[x]}",
+                       "2:12 values.v numeric subscript must be a positive base-10 integer"},
+        ReferenceFault{"${arr[0}", "2:11 values.v subscript is missing closing bracket ']'"},
+        ReferenceFault{"${obj[\"k\"}", "2:11 values.v subscript is missing closing bracket ']'"},
+        ReferenceFault{"${obj[\"k]}", "2:12 values.v key subscript is missing closing quote '\"'"},
+        ReferenceFault{"${obj[\"\"]}", "2:12 values.v key subscript must not be empty"},
+        ReferenceFault{
+            "${[2]}",
+            "2:8 values.v the first accessor must be a property name or key subscript, not a "
+            "numeric subscript"},
+        ReferenceFault{"${strr}", "2:8 values.v unknown property \"strr\"; did you mean \"str\"?"},
+        ReferenceFault{"é ${obj.z}", "2:13 values.v unknown property \"z\""},
+        ReferenceFault{"${str.foo}", "2:11 values.v receiver must be an array or an object"},
+        ReferenceFault{"${nil.foo}", "2:11 values.v receiver must be an array or an object"},
+        ReferenceFault{"${arr.foo}",
+                       "2:11 values.v cannot access an array element using a property name"},
+        ReferenceFault{"${arr[3]}",
+                       "2:11 values.v array index 3 out-of-bounds for array of length 3"},
+        ReferenceFault{"${arr[-1]}", "2:11 values.v array indices must not be negative"},
+        ReferenceFault{"${obj[1]}",
+                       "2:11 values.v cannot access an object property using an integer index"},
+        ReferenceFault{"${context.nope}", "2:15 values.v unknown property \"nope\""},
+        ReferenceFault{"${imports.nope}", "2:15 values.v unknown property \"nope\""}));
 
 }  // namespace
 }  // namespace escagent::eval

@@ -49,7 +49,7 @@ class HandDriven final : public Informers {
   std::vector<Selection> selections_;
 };
 
-Object Secret(const std::string& namespace_name, const std::string& name) {
+Object SecretObject(const std::string& namespace_name, const std::string& name) {
   return Object(nlohmann::json{
       {"metadata", {{"namespace", namespace_name}, {"name", name}, {"resourceVersion", "1"}}}});
 }
@@ -104,9 +104,9 @@ TEST_F(ScopedInformersTest, WhatIsNarrowerIsPassedOn) {
 
 TEST_F(ScopedInformersTest, AreSyncedOnceAfterAllNamespaces) {
   Start("a,b");
-  below_.Of("b")->OnUpsert(Secret("b", "x"), true);
+  below_.Of("b")->OnUpsert(SecretObject("b", "x"), true);
   below_.Of("b")->OnSynced();
-  below_.Of("a")->OnUpsert(Secret("a", "x"), true);
+  below_.Of("a")->OnUpsert(SecretObject("a", "x"), true);
   EXPECT_THAT(Next(), ElementsAre("upsert b/x v1 initial", "upsert a/x v1 initial"));
   below_.Of("a")->OnSynced();
   EXPECT_THAT(Next(), ElementsAre("synced"));
@@ -122,7 +122,7 @@ TEST_F(ScopedInformersTest, ANamespaceWithoutRightsHoldsNobodyUp) {
   below_.Of("b")->OnHealth(Forbidden("b"));
   EXPECT_THAT(Next(), ElementsAre("health PERMISSION_DENIED", "synced"));
   below_.Of("b")->OnHealth({});
-  below_.Of("b")->OnUpsert(Secret("b", "x"), true);
+  below_.Of("b")->OnUpsert(SecretObject("b", "x"), true);
   below_.Of("b")->OnSynced();
   EXPECT_THAT(Next(), ElementsAre("health OK", "upsert b/x v1 initial")) << "it was told once";
 }
@@ -147,7 +147,7 @@ TEST_F(ScopedInformersTest, CallOneAtATimeInOrder) {
     for (const std::string name : {"a", "b", "c"}) {
       threads.emplace_back([this, name] {
         for (int i = 0; i < kObjects; ++i) {
-          below_.Of(name)->OnUpsert(Secret(name, "x"), false);
+          below_.Of(name)->OnUpsert(SecretObject(name, "x"), false);
           below_.Of(name)->OnDelete({name, "x"});
         }
         below_.Of(name)->OnSynced();
@@ -175,7 +175,7 @@ TEST_F(ScopedInformersTest, MayBeEndedByTheirHandler) {
     below_.Of("b")->OnDelete({"b", "x"});
     handle_ = InformerHandle();
   };
-  below_.Of("a")->OnUpsert(Secret("a", "x"), false);
+  below_.Of("a")->OnUpsert(SecretObject("a", "x"), false);
   EXPECT_THAT(Next(), ElementsAre("upsert a/x v1"));
   EXPECT_EQ(below_.running(), 0U);
 }

@@ -94,14 +94,14 @@ TEST(ParseSecretStore, ASecretStoreWithoutNamespaceIsOfDefault) {
   EXPECT_EQ(parsed.spec.id.namespace_name, "default");
 }
 
-struct ProblemCase {
+struct StoreProblem {
   const char* name;
   const char* from;  // replaced in a good store
   const char* to;
   const char* problem;
 };
 
-class ParseSecretStoreProblem : public ::testing::TestWithParam<ProblemCase> {};
+class ParseSecretStoreProblem : public ::testing::TestWithParam<StoreProblem> {};
 
 TEST_P(ParseSecretStoreProblem, IsNamed) {
   std::string text = R"(apiVersion: external-secrets.io/v1
@@ -126,41 +126,41 @@ spec:
 INSTANTIATE_TEST_SUITE_P(
     Table, ParseSecretStoreProblem,
     ::testing::Values(
-        ProblemCase{"Version", "io/v1", "io/v1alpha1",
-                    "apiVersion: must be external-secrets.io/v1"},
-        ProblemCase{"Kind", "SecretStore", "ExternalSecret", "kind: must be SecretStore or"},
-        ProblemCase{"NoName", "name: app, ", "", "metadata.name: is required"},
-        ProblemCase{"BadName", "name: app", "name: App_1", "metadata.name: must be lower-case"},
-        ProblemCase{"DotName", "name: app", "name: a..b", "metadata.name: must be lower-case"},
-        ProblemCase{"BadNamespace", "namespace: podinfo", "namespace: a.b", "metadata.namespace"},
-        ProblemCase{"Organization", "organization: acme", "controller: x",
-                    "spec.provider.pulumi: organization is required"},
-        ProblemCase{"Project", "project: web", "project:", "project is required"},
-        ProblemCase{"Environment", "environment: dev", "environment: ''",
-                    "environment is required"},
-        ProblemCase{"BadEnvironment", "environment: dev", "environment: a/b",
-                    "the environment must be 1 to 100"},
-        ProblemCase{"ListForText", "project: web", "project: [web]", "project: must be a string"},
-        ProblemCase{"ApiUrl", "https://esc.test", "esc.test", "apiUrl: must begin with https://"},
-        ProblemCase{"Typo", "apiUrl:", "apiURL:", "apiURL: is not a known field; did you mean"},
-        ProblemCase{"Provider", "pulumi:", "aws:", "spec.provider: must be pulumi"},
-        ProblemCase{"NoToken", "accessToken: {secretRef: {name: \"file:token\", key: k}}", "",
-                    "Exactly one of 'auth' or deprecated 'accessToken' must be specified"},
-        ProblemCase{"NoTokenName", "name: \"file:token\", ", "", "secretRef.name is required"},
-        ProblemCase{"Oidc", "accessToken: {secretRef: {name: \"file:token\", key: k}}",
-                    "auth: {oidcConfig: {}}", "oidcConfig: organization is required"},
-        ProblemCase{"OidcNamespace", "accessToken: {secretRef: {name: \"file:token\", key: k}}",
-                    "auth: {oidcConfig: {organization: acme, serviceAccountRef: {name: a, "
-                    "namespace: other}}}",
-                    "serviceAccountRef: namespace should either be empty or match"},
-        ProblemCase{"TwoAuths", "accessToken: {secretRef: {name: \"file:token\", key: k}}",
-                    "auth: {oidcConfig: {a: b}, accessToken: {a: b}}",
-                    "Exactly one of 'accessToken' or 'oidcConfig' must be specified"},
-        ProblemCase{"TokenNamespace", "key: k", "namespace: other",
-                    "should either be empty or match the namespace of the SecretStore"},
-        ProblemCase{"SpecTypo", "  provider:", "  condition: []\n  provider:",
-                    "spec.condition: is not a known field; did you mean conditions?"}),
-    [](const ::testing::TestParamInfo<ProblemCase>& test) { return test.param.name; });
+        StoreProblem{"Version", "io/v1", "io/v1alpha1",
+                     "apiVersion: must be external-secrets.io/v1"},
+        StoreProblem{"Kind", "SecretStore", "ExternalSecret", "kind: must be SecretStore or"},
+        StoreProblem{"NoName", "name: app, ", "", "metadata.name: is required"},
+        StoreProblem{"BadName", "name: app", "name: App_1", "metadata.name: must be lower-case"},
+        StoreProblem{"DotName", "name: app", "name: a..b", "metadata.name: must be lower-case"},
+        StoreProblem{"BadNamespace", "namespace: podinfo", "namespace: a.b", "metadata.namespace"},
+        StoreProblem{"Organization", "organization: acme", "controller: x",
+                     "spec.provider.pulumi: organization is required"},
+        StoreProblem{"Project", "project: web", "project:", "project is required"},
+        StoreProblem{"Environment", "environment: dev", "environment: ''",
+                     "environment is required"},
+        StoreProblem{"BadEnvironment", "environment: dev", "environment: a/b",
+                     "the environment must be 1 to 100"},
+        StoreProblem{"ListForText", "project: web", "project: [web]", "project: must be a string"},
+        StoreProblem{"ApiUrl", "https://esc.test", "esc.test", "apiUrl: must begin with https://"},
+        StoreProblem{"Typo", "apiUrl:", "apiURL:", "apiURL: is not a known field; did you mean"},
+        StoreProblem{"Provider", "pulumi:", "aws:", "spec.provider: must be pulumi"},
+        StoreProblem{"NoToken", "accessToken: {secretRef: {name: \"file:token\", key: k}}", "",
+                     "Exactly one of 'auth' or deprecated 'accessToken' must be specified"},
+        StoreProblem{"NoTokenName", "name: \"file:token\", ", "", "secretRef.name is required"},
+        StoreProblem{"Oidc", "accessToken: {secretRef: {name: \"file:token\", key: k}}",
+                     "auth: {oidcConfig: {}}", "oidcConfig: organization is required"},
+        StoreProblem{"OidcNamespace", "accessToken: {secretRef: {name: \"file:token\", key: k}}",
+                     "auth: {oidcConfig: {organization: acme, serviceAccountRef: {name: a, "
+                     "namespace: other}}}",
+                     "serviceAccountRef: namespace should either be empty or match"},
+        StoreProblem{"TwoAuths", "accessToken: {secretRef: {name: \"file:token\", key: k}}",
+                     "auth: {oidcConfig: {a: b}, accessToken: {a: b}}",
+                     "Exactly one of 'accessToken' or 'oidcConfig' must be specified"},
+        StoreProblem{"TokenNamespace", "key: k", "namespace: other",
+                     "should either be empty or match the namespace of the SecretStore"},
+        StoreProblem{"SpecTypo", "  provider:", "  condition: []\n  provider:",
+                     "spec.condition: is not a known field; did you mean conditions?"}),
+    [](const ::testing::TestParamInfo<StoreProblem>& test) { return test.param.name; });
 
 TEST(ParseSecretStore, ReportsEverythingAtOnce) {
   const ParsedStore parsed = Parse(R"(

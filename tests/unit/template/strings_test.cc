@@ -106,7 +106,7 @@ constexpr Case kQuotes[] = {
     {R"({{ printf "%v" (fromJson .json).c.n }})", "<nil>"},
 };
 
-constexpr Case kLists[] = {
+constexpr Case kListCases[] = {
     {R"({{ splitList "," .list }})", "[a b c]"},
     {R"({{ split "," .list }})", "map[_0:a _1:b _2:c]"},
     {R"({{ (split "," .list)._1 }})", "b"},
@@ -151,7 +151,7 @@ TEST(TemplateStrings, CaseErrors) { ExpectErrors(kCaseErrors); }
 TEST(TemplateStrings, Parts) { ExpectOutputs(kParts); }
 TEST(TemplateStrings, PartsErrors) { ExpectErrors(kPartsErrors); }
 TEST(TemplateStrings, Quotes) { ExpectOutputs(kQuotes); }
-TEST(TemplateStrings, Lists) { ExpectOutputs(kLists); }
+TEST(TemplateStrings, Lists) { ExpectOutputs(kListCases); }
 TEST(TemplateStrings, Regex) { ExpectOutputs(kRegex); }
 
 }  // namespace
