@@ -61,7 +61,9 @@ std::string FromDer(const std::string& der) {
 FakeOidcIssuer::FakeOidcIssuer(Algorithm algorithm, std::string key_id)
     : algorithm_(algorithm),
       key_id_(std::move(key_id)),
-      key_(algorithm == Algorithm::kRs256 ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256"),
+      key_(algorithm == Algorithm::kRs256
+               ? EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", std::size_t{2048})
+               : EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"),
            EVP_PKEY_free) {
   if (key_ == nullptr) std::abort();
 }

@@ -10,7 +10,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kMaxTries = 100;
+constexpr int kMaxRemovals = 100;
 
 Done CheckPreconditions(const Resource& resource, const Object& object,
                         const DeleteOptions& options) {
@@ -80,7 +80,7 @@ Outcome<DeleteOptions> DeleteOptions::Read(const json& body, const std::string& 
 Outcome<ObjectRemover::Removed> ObjectRemover::Delete(const WriteTarget& target,
                                                       const DeleteOptions& options) {
   const Resource& resource = *target.resource;
-  for (int tries = 0; tries < kMaxTries; ++tries) {
+  for (int tries = 0; tries < kMaxRemovals; ++tries) {
     const ObjectPtr before = store_.Get(resource.Table(), target.name_space, target.name);
     if (before == nullptr) return Fail(NotFoundError(resource.Name(target.name)));
     API_RETURN_IF_ERROR(CheckPreconditions(resource, *before, options));
@@ -156,7 +156,7 @@ void ObjectRemover::CollectIfOrphan(const Resource& resource, const ObjectPtr& o
 }
 
 void ObjectRemover::DeleteNow(const std::string& table, const ObjectPtr& object) {
-  for (int tries = 0; tries < kMaxTries; ++tries) {
+  for (int tries = 0; tries < kMaxRemovals; ++tries) {
     const ObjectPtr now = store_.Get(table, object->name_space(), object->name());
     if (now == nullptr || now->uid() != object->uid()) return;
     if (now->has_finalizers()) {

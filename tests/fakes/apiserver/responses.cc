@@ -9,7 +9,7 @@ namespace {
 
 constexpr const char* kJson = "application/json";
 
-std::string_view Trim(std::string_view text) {
+std::string_view TrimSpaces(std::string_view text) {
   while (text.starts_with(' ')) text.remove_prefix(1);
   while (text.ends_with(' ')) text.remove_suffix(1);
   return text;
@@ -55,11 +55,11 @@ Outcome<Form> NegotiateForm(const httplib::Request& request) {
   if (accept.empty()) return Form::kWhole;
   for (const std::string_view range : Split(accept, ',')) {
     const auto parts = Split(range, ';');
-    const std::string_view type = Trim(parts.front());
+    const std::string_view type = TrimSpaces(parts.front());
     if (type != kJson && type != "*/*" && type != "application/*") continue;
     std::string_view as;
     for (const std::string_view parameter : parts) {
-      if (Trim(parameter).starts_with("as=")) as = Trim(parameter).substr(3);
+      if (TrimSpaces(parameter).starts_with("as=")) as = TrimSpaces(parameter).substr(3);
     }
     if (as.empty()) return Form::kWhole;
     if (as == "PartialObjectMetadata" || as == "PartialObjectMetadataList") {

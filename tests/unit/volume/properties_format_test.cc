@@ -35,7 +35,7 @@ TEST(PropertiesFormatTest, JoinsKeysAsSpringBootBindsThem) {
 
 // Vectors checked with java.util.Properties (OpenJDK 17) by hand.
 TEST(PropertiesFormatTest, EscapesAsJavaReads) {
-  const std::vector<std::pair<std::string, std::string>> kValues = {
+  const std::vector<std::pair<std::string, std::string>> kPropertyValues = {
       {"plain", "plain"},
       {"two words ", "two words "},
       {" leading", "\\ leading"},
@@ -48,7 +48,7 @@ TEST(PropertiesFormatTest, EscapesAsJavaReads) {
       {"€", "\\u20ac"},
       {"🔑", "\\ud83d\\udd11"},
       {std::string("\0\x1f\x7f", 3), "\\u0000\\u001f\\u007f"}};
-  for (const auto& [value, escaped] : kValues) {
+  for (const auto& [value, escaped] : kPropertyValues) {
     const auto text = Properties(Text(value), "k");
     ASSERT_TRUE(text);
     EXPECT_EQ(*text, "k=" + escaped + "\n");
