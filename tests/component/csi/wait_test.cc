@@ -18,7 +18,7 @@ using std::chrono::seconds;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr char kCanary[] = "canary-5c1d";
+constexpr char kWaitCanary[] = "canary-5c1d";
 
 class WaitTest : public CsiHarness {
  protected:
@@ -65,7 +65,7 @@ TEST_F(WaitTest, IsAskedAgainWithTheSameRequestUntilItIsDone) {
   Start();
   HoldBack(milliseconds(5));
   v1::NodePublishVolumeRequest request = Request(0);
-  (*request.mutable_secrets())["password"] = kCanary;
+  (*request.mutable_secrets())["password"] = kWaitCanary;
   grpc::Status status;
   std::jthread caller([&] { status = Publish(request); });
   ASSERT_TRUE(Eventually([&] { return Turns("csi-0") >= 3; }));
@@ -77,7 +77,7 @@ TEST_F(WaitTest, IsAskedAgainWithTheSameRequestUntilItIsDone) {
   for (const auto& turn : turns) {
     EXPECT_EQ(turn.volume_id, "csi-0");
     EXPECT_EQ(turn.attributes, turns[0].attributes);
-    EXPECT_EQ(turn.secrets.at("password"), kCanary);
+    EXPECT_EQ(turn.secrets.at("password"), kWaitCanary);
     EXPECT_EQ(turn.received_at, turns[0].received_at);
   }
 }
@@ -243,7 +243,7 @@ TEST_F(WaitTest, LogsOnlyTheOutcomeAndNoSecret) {
   HoldBack(milliseconds(5));
   ::testing::internal::CaptureStderr();
   v1::NodePublishVolumeRequest request = Request(0);
-  (*request.mutable_secrets())["password"] = kCanary;
+  (*request.mutable_secrets())["password"] = kWaitCanary;
   grpc::Status status;
   std::jthread caller([&] { status = Publish(request); });
   const bool repeated = Eventually([&] { return Turns("csi-0") >= 3; });
@@ -252,7 +252,7 @@ TEST_F(WaitTest, LogsOnlyTheOutcomeAndNoSecret) {
   server_.reset();
   const std::string log = ::testing::internal::GetCapturedStderr();
   EXPECT_TRUE(repeated);
-  EXPECT_THAT(log, Not(HasSubstr(kCanary)));
+  EXPECT_THAT(log, Not(HasSubstr(kWaitCanary)));
   EXPECT_THAT(log, Not(HasSubstr("CSI call failed")));
   EXPECT_THAT(log, HasSubstr("CSI call answered"));
 }

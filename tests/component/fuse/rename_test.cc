@@ -154,7 +154,7 @@ TEST_P(RenameTest, AHelperThatIsLateDoesNotTurnBack) {
   EXPECT_EQ(*LinkTarget(Path("..data")), next.current->FolderName());
 }
 
-int ErrnoOf(int result) { return result == 0 ? 0 : errno; }
+int ErrnoOfRename(int result) { return result == 0 ? 0 : errno; }
 
 // The pod's side made writable, with all that a helper may do just now going on.
 TEST_P(RenameTest, EverythingElseIsRefused) {
@@ -162,46 +162,46 @@ TEST_P(RenameTest, EverythingElseIsRefused) {
   const Rotation rotation = Prepare(SpecOf({{"key", "2"}, {"new", "2"}}));
   const RenameHelper helper = HelperFor(rotation);
   const std::string next = rotation.current->FolderName();
-  EXPECT_EQ(ErrnoOf(mkdir(Path(next).c_str(), 0755)), EROFS);
+  EXPECT_EQ(ErrnoOfRename(mkdir(Path(next).c_str(), 0755)), EROFS);
   ASSERT_EQ(mount(nullptr, pod_.c_str(), nullptr, MS_REMOUNT | MS_BIND, nullptr), 0) << errno;
   const auto refuses_the_rest = [&] {
     for (const char* name : {"x", "..data_x", "..1", "..99999999999"}) {
-      EXPECT_EQ(ErrnoOf(mkdir(Path(name).c_str(), 0755)), EROFS) << name;
-      EXPECT_EQ(ErrnoOf(symlink(next.c_str(), Path(name).c_str())), EROFS) << name;
-      EXPECT_EQ(ErrnoOf(symlink("..data/key", Path(name).c_str())), EROFS) << name;
-      EXPECT_EQ(ErrnoOf(rename(Path("..data").c_str(), Path(name).c_str())), EROFS) << name;
-      EXPECT_EQ(ErrnoOf(rename(Path("key").c_str(), Path(name).c_str())), EROFS) << name;
+      EXPECT_EQ(ErrnoOfRename(mkdir(Path(name).c_str(), 0755)), EROFS) << name;
+      EXPECT_EQ(ErrnoOfRename(symlink(next.c_str(), Path(name).c_str())), EROFS) << name;
+      EXPECT_EQ(ErrnoOfRename(symlink("..data/key", Path(name).c_str())), EROFS) << name;
+      EXPECT_EQ(ErrnoOfRename(rename(Path("..data").c_str(), Path(name).c_str())), EROFS) << name;
+      EXPECT_EQ(ErrnoOfRename(rename(Path("key").c_str(), Path(name).c_str())), EROFS) << name;
     }
-    EXPECT_EQ(ErrnoOf(rename(Path("key").c_str(), Path("..data").c_str())), EROFS);
-    EXPECT_EQ(ErrnoOf(mkdir(Path("..data/x").c_str(), 0755)), EROFS);
-    EXPECT_EQ(ErrnoOf(symlink("..data/x", Path("..data/x").c_str())), EROFS);
-    EXPECT_EQ(ErrnoOf(rmdir(Path(*LinkTarget(Path("..data"))).c_str())), EROFS);
+    EXPECT_EQ(ErrnoOfRename(rename(Path("key").c_str(), Path("..data").c_str())), EROFS);
+    EXPECT_EQ(ErrnoOfRename(mkdir(Path("..data/x").c_str(), 0755)), EROFS);
+    EXPECT_EQ(ErrnoOfRename(symlink("..data/x", Path("..data/x").c_str())), EROFS);
+    EXPECT_EQ(ErrnoOfRename(rmdir(Path(*LinkTarget(Path("..data"))).c_str())), EROFS);
     for (const char* name : {"key", "..data", "..data/key"}) {
-      EXPECT_EQ(ErrnoOf(unlink(Path(name).c_str())), EROFS) << name;
+      EXPECT_EQ(ErrnoOfRename(unlink(Path(name).c_str())), EROFS) << name;
     }
-    EXPECT_EQ(ErrnoOf(chmod(Path("key").c_str(), 0777)), EROFS);
-    EXPECT_EQ(ErrnoOf(chown(Path("key").c_str(), 1, 1)), EROFS);
-    EXPECT_EQ(ErrnoOf(truncate(Path("key").c_str(), 0)), EROFS);
-    EXPECT_EQ(ErrnoOf(utimensat(AT_FDCWD, Path("key").c_str(), nullptr, 0)), EROFS);
+    EXPECT_EQ(ErrnoOfRename(chmod(Path("key").c_str(), 0777)), EROFS);
+    EXPECT_EQ(ErrnoOfRename(chown(Path("key").c_str(), 1, 1)), EROFS);
+    EXPECT_EQ(ErrnoOfRename(truncate(Path("key").c_str(), 0)), EROFS);
+    EXPECT_EQ(ErrnoOfRename(utimensat(AT_FDCWD, Path("key").c_str(), nullptr, 0)), EROFS);
     EXPECT_EQ(OpenAt(AT_FDCWD, Path("y"), O_CREAT | O_WRONLY).error(), EROFS);
   };
   refuses_the_rest();
-  EXPECT_EQ(ErrnoOf(symlink("..data/new", Path("new").c_str())), EROFS) << "not its turn";
-  EXPECT_EQ(ErrnoOf(unlink(Path("gone").c_str())), EROFS) << "not its turn";
+  EXPECT_EQ(ErrnoOfRename(symlink("..data/new", Path("new").c_str())), EROFS) << "not its turn";
+  EXPECT_EQ(ErrnoOfRename(unlink(Path("gone").c_str())), EROFS) << "not its turn";
   ASSERT_EQ(helper.MakeFolder(), 0);
-  EXPECT_EQ(ErrnoOf(mkdir(Path(next + "/x").c_str(), 0755)), EROFS);
-  EXPECT_EQ(ErrnoOf(rmdir(Path(next).c_str())), EROFS);
-  EXPECT_EQ(ErrnoOf(symlink("elsewhere", Path("..data_tmp").c_str())), EROFS);
+  EXPECT_EQ(ErrnoOfRename(mkdir(Path(next + "/x").c_str(), 0755)), EROFS);
+  EXPECT_EQ(ErrnoOfRename(rmdir(Path(next).c_str())), EROFS);
+  EXPECT_EQ(ErrnoOfRename(symlink("elsewhere", Path("..data_tmp").c_str())), EROFS);
   ASSERT_EQ(helper.MakeLink(), 0);
   refuses_the_rest();
-  EXPECT_EQ(ErrnoOf(rename(Path("..data_tmp").c_str(), Path("z").c_str())), EROFS);
+  EXPECT_EQ(ErrnoOfRename(rename(Path("..data_tmp").c_str(), Path("z").c_str())), EROFS);
   ASSERT_EQ(helper.Rename(), 0);
-  EXPECT_EQ(ErrnoOf(symlink("..data/other", Path("new").c_str())), EROFS);
+  EXPECT_EQ(ErrnoOfRename(symlink("..data/other", Path("new").c_str())), EROFS);
   refuses_the_rest();
   const std::string old_key = Path(rotation.previous->FolderName() + "/key");
-  EXPECT_EQ(ErrnoOf(chmod(old_key.c_str(), 0777)), EROFS);
-  EXPECT_EQ(ErrnoOf(truncate(old_key.c_str(), 0)), EROFS);
-  EXPECT_EQ(ErrnoOf(unlink(old_key.c_str())), EROFS);
+  EXPECT_EQ(ErrnoOfRename(chmod(old_key.c_str(), 0777)), EROFS);
+  EXPECT_EQ(ErrnoOfRename(truncate(old_key.c_str(), 0)), EROFS);
+  EXPECT_EQ(ErrnoOfRename(unlink(old_key.c_str())), EROFS);
   ASSERT_EQ(helper.Run(), 0);
   Finish(rotation);
   refuses_the_rest();
@@ -221,8 +221,9 @@ TEST_P(RenameTest, NobodyButRootIsTheHelper) {
     const bool is_other = setgid(65534) == 0 && setuid(65534) == 0;
     const int root = mounts_.root.Get();
     const bool refused =
-        ErrnoOf(mkdirat(root, rotation.current->FolderName().c_str(), 0755)) == EROFS &&
-        ErrnoOf(symlinkat(rotation.current->FolderName().c_str(), root, "..data_tmp")) == EROFS;
+        ErrnoOfRename(mkdirat(root, rotation.current->FolderName().c_str(), 0755)) == EROFS &&
+        ErrnoOfRename(symlinkat(rotation.current->FolderName().c_str(), root, "..data_tmp")) ==
+            EROFS;
     _exit(is_other && refused ? 0 : 1);
   }
   int status = 1;

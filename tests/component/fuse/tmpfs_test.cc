@@ -28,7 +28,7 @@ using std::chrono::steady_clock;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr std::uint64_t kSize = 1U << 20;
+constexpr std::uint64_t kTmpfsSize = 1U << 20;
 constexpr uid_t kNobody = 65534;
 
 bool KernelHasNoSwap() {
@@ -55,7 +55,7 @@ class TmpfsTest : public MountTest {
   TmpfsTest() : mountpoint_(NewFolder("volume")) {}
   ~TmpfsTest() override { EXPECT_TRUE(DetachTop(mountpoint_)); }
 
-  UniqueFd MountAt(const std::string& path, std::uint64_t size = kSize) const {
+  UniqueFd MountAt(const std::string& path, std::uint64_t size = kTmpfsSize) const {
     auto root = MountTmpfs(path, MountOptions(), 0755, size);
     if (!root) {
       ADD_FAILURE() << root.error().ToString();
@@ -63,7 +63,7 @@ class TmpfsTest : public MountTest {
     }
     return *std::move(root);
   }
-  std::unique_ptr<TmpfsVolume> NewVolume(std::uint64_t size = kSize) const {
+  std::unique_ptr<TmpfsVolume> NewVolume(std::uint64_t size = kTmpfsSize) const {
     return std::make_unique<TmpfsVolume>(AtomicWriter(MountAt(mountpoint_, size)),
                                          "the volume at " + mountpoint_,
                                          [path = mountpoint_] { return DetachTop(path); });
@@ -116,11 +116,11 @@ TEST_F(TmpfsTest, StacksOnWhatIsThere) {
 
 TEST_F(TmpfsTest, ErrorsSayWhatToDo) {
   MountOptions options;
-  EXPECT_EQ(MountTmpfs(Path("absent"), options, 0755, kSize).error().code, Code::kNotFound);
+  EXPECT_EQ(MountTmpfs(Path("absent"), options, 0755, kTmpfsSize).error().code, Code::kNotFound);
   EXPECT_EQ(MountTmpfs(mountpoint_, options, 0755, 0).error().code, Code::kInvalidArgument);
   if (access("/sys/fs/selinux/enforce", F_OK) != 0) {
     options.selinux_context = "context=\"system_u:object_r:container_file_t:s0:c1,c2\"";
-    const auto refused = MountTmpfs(mountpoint_, options, 0755, kSize);
+    const auto refused = MountTmpfs(mountpoint_, options, 0755, kTmpfsSize);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
     EXPECT_THAT(refused.error().message, HasSubstr("is SELinux enabled"));
@@ -128,7 +128,7 @@ TEST_F(TmpfsTest, ErrorsSayWhatToDo) {
   }
   std::jthread([&] {
     ASSERT_EQ(syscall(SYS_setresuid, kNobody, kNobody, kNobody), 0);
-    const auto refused = MountTmpfs(mountpoint_, options, 0755, kSize);
+    const auto refused = MountTmpfs(mountpoint_, options, 0755, kTmpfsSize);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Code::kPermissionDenied);
     EXPECT_THAT(refused.error().message, HasSubstr("CAP_SYS_ADMIN"));

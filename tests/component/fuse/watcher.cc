@@ -11,7 +11,7 @@
 namespace escagent::fuse {
 namespace {
 
-constexpr std::array<std::pair<std::uint32_t, const char*>, 9> kNames = {{
+constexpr std::array<std::pair<std::uint32_t, const char*>, 9> kEventNames = {{
     {IN_CREATE, "CREATE"},
     {IN_DELETE, "DELETE"},
     {IN_MOVED_FROM, "MOVED_FROM"},
@@ -48,7 +48,7 @@ std::vector<std::string> Watcher::Events() {
       for (const auto& [watch, label] : labels_) {
         if (watch == event.wd) text = label;
       }
-      for (const auto& [bit, name] : kNames) {
+      for (const auto& [bit, name] : kEventNames) {
         if ((event.mask & bit) != 0) text += name;
       }
       const char* const name = buffer.data() + at + sizeof event;
