@@ -167,7 +167,7 @@ TEST_F(WebhookTest, EnvironmentsHaveTheirOwn) {
   const json ping = Json(client_->Post(Env("/hooks/hook/ping")));
   EXPECT_EQ(ping["kind"], "ping");
   EXPECT_EQ(ping["responseCode"], 200);
-  EXPECT_EQ(receiver_.Take(1)[0].id, ping["id"]);
+  EXPECT_EQ(receiver_.Take(1)[0].id, ping["id"].get<std::string>());
   const json deliveries = Json(client_->Get(Env("/hooks/hook/deliveries")));
   ASSERT_EQ(deliveries.size(), 2u);
   EXPECT_EQ(deliveries[0]["kind"], "ping");
