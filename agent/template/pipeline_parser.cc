@@ -12,9 +12,9 @@
 
 namespace escagent::gotemplate {
 
-using TokenKind = Token::Kind;
-
 namespace {
+
+using TokenKind = Token::Kind;
 
 constexpr std::size_t kMaxVariables = 1000;
 

@@ -7,7 +7,11 @@
 
 namespace escagent::gotemplate {
 
+namespace {
+
 using TokenKind = Token::Kind;
+
+}  // namespace
 
 Token TreeParser::Next() {
   if (peeked_ > 0) {
