@@ -4,11 +4,11 @@
 #include <string>
 
 #include "agent/volume/file_name.h"
+#include "base/ascii.h"
 
 namespace escagent::volume {
 namespace {
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsAlphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || IsDigit(c);
 }

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "agent/volume/utf8.h"
+#include "base/ascii.h"
 #include "base/strings.h"
 
 namespace escagent::volume {
@@ -13,7 +14,6 @@ namespace {
 using esc::Value;
 
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 // YAML 1.1's booleans and nulls (yaml.org/type/bool, /null). Numbers, dates, ".inf", "~", "=" and
 // "<<" are not in the list: what does not begin with a letter, "_" or "/" is quoted anyway.

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 
+#include "base/ascii.h"
 #include "base/strings.h"
 
 namespace escagent::edit {
@@ -12,7 +13,6 @@ namespace {
 constexpr std::string_view kSecretCall = "fn::secret";
 
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 // Words that some version of YAML, or some program, takes for a boolean, a null or a number.
 bool IsReservedWord(std::string_view text) {

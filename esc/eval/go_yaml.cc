@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/strings.h"
 #include "esc/eval/scalar.h"
 
@@ -17,7 +18,6 @@ using Kind = esc::Value::Kind;
 
 constexpr std::size_t kIndent = 4;
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsLetter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 0x80;
 }

@@ -3,14 +3,12 @@
 #include <cstddef>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/secret.h"
 #include "esc/eval/go_quote.h"
 
 namespace escagent::eval {
 namespace {
-
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsHexDigit(char c) { return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 // Walks over the first value of a text until it is complete or something is wrong.
 class JsonScanner {

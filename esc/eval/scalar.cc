@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/ascii.h"
+
 namespace escagent::eval {
 namespace {
-
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 template <std::size_t N>
 bool IsOneOf(std::string_view text, const std::array<std::string_view, N>& words) {
