@@ -31,7 +31,11 @@ fi
 
 work=$(mktemp -d)
 mkdir -p "$work/definitions/acme"
-"$bin/esc-agent" dev-server --listen 127.0.0.1:0 --definitions "$work/definitions" >"$work/log" 2>&1 &
+: >"$work/log"
+echo hunter2 >"$work/file"
+export ESC_CLIENTS_TEST=from-the-variable
+"$bin/esc-agent" dev-server --listen 127.0.0.1:0 --definitions "$work/definitions" \
+  --provider-files "$work" --allow-env "OTHER,ESC_CLIENTS_TEST" >"$work/log" 2>&1 &
 server=$!
 trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; rm -rf "$work"' EXIT
 for _ in $(seq 200); do
@@ -97,6 +101,12 @@ esc env diff "$rotated@4" "$rotated@5" && has ciphertext
 esc env set "$rotated" other '{"fn::rotate::password": {"inputs": {"length": 0}}}'
 esc env rotate "$rotated" && has "rotated with errors" && has "Path: values.other, error: "
 esc env rm "$rotated" --yes
+esc env init acme/cli/providers
+esc env set acme/cli/providers file '{"fn::open::file": {"path": "file"}}'
+esc env set acme/cli/providers env '{"fn::open::env": {"names": ["ESC_CLIENTS_TEST"]}}'
+esc env get acme/cli/providers file && lacks hunter2
+esc open acme/cli/providers && has hunter2 && has from-the-variable
+esc env rm acme/cli/providers --yes
 esc env webhook new "$dev" alerts --url http://127.0.0.1:9/
 esc env webhook list "$dev" && has alerts
 esc env clone "$dev" cli/copy

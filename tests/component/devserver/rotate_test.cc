@@ -46,7 +46,7 @@ class RotateTest : public ServerFixture {
   std::string Value(const std::string& path) {
     const json value =
         Json(client_->Get(std::string(kEnvironment) + "/open/" + Open() + "?property=" + path));
-    return value["secret"] == true ? value["value"].get<std::string>() : value.dump();
+    return value.value("secret", false) ? value["value"].get<std::string>() : value.dump();
   }
 };
 
@@ -174,7 +174,7 @@ TEST_F(RotateTest, TwoAtOnceDoNotOverwriteEachOther) {
                                          R"({"Paths":["db.password"]})", "application/json");
         ASSERT_EQ(result->status, 200) << result->body;
         const json event = Json(result)["secretRotationEvent"];
-        if (event["rotations"][0]["status"] == "succeeded") {
+        if (event["rotations"][0]["status"].get<std::string>() == "succeeded") {
           ++written;
         } else {
           EXPECT_THAT(event["rotations"][0]["errorMessage"].get<std::string>(),
