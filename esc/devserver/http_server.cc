@@ -19,6 +19,13 @@ namespace {
 constexpr std::chrono::seconds kIdle{180};
 constexpr std::size_t kMaxRequestBody = std::size_t{16} << 20;
 
+// A request that announces no body has none (RFC 9112 section 6.3); httplib would wait for one.
+void AnnounceBody(httplib::Request& request) {
+  if (!request.has_header("Content-Length") && !request.has_header("Transfer-Encoding")) {
+    request.set_header("Content-Length", "0");
+  }
+}
+
 }  // namespace
 
 HttpServer::HttpServer(Dispatcher dispatcher) : dispatcher_(std::move(dispatcher)) {
@@ -99,7 +106,7 @@ bool HttpServer::process_and_close_socket(socket_t sock) {
   bool served = true;
   bool closed = false;
   while (served && !closed && connection.AwaitRequest(kIdle)) {
-    served = process_request(connection, /*close_connection=*/false, closed, nullptr);
+    served = process_request(connection, /*close_connection=*/false, closed, AnnounceBody);
     if (connection.aborted()) break;
   }
   Unregister();

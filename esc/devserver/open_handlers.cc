@@ -97,6 +97,12 @@ void OpenYaml(Backend& backend, const Request& request, httplib::Response& respo
               request, response);
 }
 
+eval::EnvironmentJsonOptions OptionsOf(const Request& request) {
+  eval::EnvironmentJsonOptions options = JsonOptionsOf(request);
+  options.omit_base = true;
+  return options;
+}
+
 void SendProperty(const eval::EvalResult& result, const Request& request,
                   httplib::Response& response) {
   const auto path = esc::PropertyPath::Parse(request.Parameter("property"));
@@ -105,7 +111,7 @@ void SendProperty(const eval::EvalResult& result, const Request& request,
     return SendError(response, value.error());
   }
   SecretBuilder body;
-  eval::WritePropertyJson(result, *path, JsonOptionsOf(request), body);
+  eval::WritePropertyJson(result, *path, OptionsOf(request), body);
   SendValues(response, body);
 }
 
@@ -115,7 +121,7 @@ void SendSnapshot(Backend& backend, const std::string& owner, const Request& req
   if (!snapshot) return SendError(response, snapshot.error());
   if (request.http.has_param("property")) return SendProperty(**snapshot, request, response);
   SecretBuilder body;
-  eval::WriteEnvironmentJson(**snapshot, JsonOptionsOf(request), body);
+  eval::WriteEnvironmentJson(**snapshot, OptionsOf(request), body);
   SendValues(response, body);
 }
 

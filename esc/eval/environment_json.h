@@ -11,6 +11,9 @@ struct EnvironmentJsonOptions {
   bool omit_null_value = false;
   // As servers that evaluate without traces: no "trace" member.
   bool omit_trace = false;
+  // Without what values override ("base"), of which there is more the more environments import each
+  // other, and which whoever opens has no use for.
+  bool omit_base = false;
   // "[secret]" instead of what is secret, in expressions and schemas too. For people: clients of
   // the API get everything.
   bool redact_secrets = false;

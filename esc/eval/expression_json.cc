@@ -25,7 +25,7 @@ void WireWriter::WriteExpression(const Cell& cell) {
     WriteRange(cell.expression->range);
     Key("schema");
     WriteSchemaOf(cell);
-    if (cell.base && HasRoom()) {
+    if (cell.base && WritesBase()) {
       Key("base");
       WriteExpression(*cell.base->definition);
     }
@@ -87,7 +87,7 @@ void WireWriter::WriteLateAccess(const Cell& cell) {
   WriteRange(first.expression->range);
   Key("schema");
   WriteSchemaOf(first);
-  if (first.base && HasRoom()) {
+  if (first.base && WritesBase()) {
     Key("base");
     WriteExpression(*first.base->definition);
   }

@@ -109,7 +109,7 @@ void WireWriter::WriteNode(const Node& node) {
     Open('{');
     Key("def");
     WriteRange(node.definition->expression->range);
-    if (node.base && HasRoom()) {
+    if (node.base && WritesBase()) {
       Key("base");
       const std::string_view environment = std::exchange(environment_, "<import>");
       WriteNode(*node.base);

@@ -41,6 +41,7 @@ class WireWriter {
   void Text(std::string_view text);
   // What values override is repeated below each of them: left out when it becomes too much.
   bool HasRoom() const { return out_.Size() < std::size_t{64} << 20; }
+  bool WritesBase() const { return !options_.omit_base && HasRoom(); }
 
   void WriteContent(const Node& node);
   void WritePosition(const Position& position);

@@ -101,6 +101,22 @@ TEST_F(CheckTest, PositionsAreThoseOfTheServedText) {
   EXPECT_NE(hidden["line"], shown["line"]);
 }
 
+// Only a check tells what values override: an open would grow with each import.
+TEST_F(CheckTest, TellsWhatValuesOverride) {
+  folder_.Write("acme/web/top", "imports: [web/dev]\nvalues: {v: top}");
+  Start();
+  const std::string top = "/api/esc/environments/acme/web/top";
+  const json checked = Json(client_->Post(top + "/check"))["properties"]["v"]["trace"];
+  EXPECT_EQ(checked["def"]["environment"], "web/top");
+  EXPECT_EQ(checked["base"]["trace"]["def"]["environment"], "web/dev");
+  const std::string id = Json(client_->Post(top + "/open"))["id"].get<std::string>();
+  const json opened = Json(client_->Get(top + "/open/" + id));
+  EXPECT_EQ(opened["properties"]["v"]["trace"]["def"]["environment"], "web/top");
+  EXPECT_FALSE(opened["properties"]["v"]["trace"].contains("base"));
+  EXPECT_EQ(opened["exprs"]["v"]["literal"], "top");
+  EXPECT_EQ(Json(client_->Get(top + "/open/" + id + "?property=v"))["value"], "top");
+}
+
 TEST_F(CheckTest, TellsWhatIsWrong) {
   folder_.Write("acme/web/broken", "values: {v: '${missing}'}");
   Start();

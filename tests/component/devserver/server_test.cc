@@ -1,10 +1,15 @@
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
+#include <array>
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "tests/component/devserver/server_fixture.h"
 
 namespace escagent::devserver {
@@ -251,6 +256,32 @@ TEST_F(ServerTest, UnknownPathsAndMethods) {
   EXPECT_EQ(method->status, 405);
   EXPECT_EQ(method->get_header_value("Allow"), "HEAD, GET, PATCH, POST, DELETE");
   EXPECT_EQ(client_->Get("/api/esc/environments/acme/%2e%2e/dev")->status, 400);
+}
+
+// As `curl -X POST` does.
+TEST_F(ServerTest, TakesRequestsThatAnnounceNoBody) {
+  Start();
+  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(server_->port()));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(::connect(socket.Get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  // Twice on one connection: the first leaves nothing behind.
+  for (int i = 0; i < 2; ++i) {
+    const std::string request = "POST " + std::string(kEnvironment) +
+                                "/open HTTP/1.1\r\nHost: h\r\nAuthorization: token t\r\n\r\n";
+    ASSERT_EQ(::send(socket.Get(), request.data(), request.size(), 0),
+              static_cast<ssize_t>(request.size()));
+    std::string answer;
+    std::array<char, 4096> buffer;
+    while (!answer.ends_with("\"}")) {
+      const ssize_t size = ::recv(socket.Get(), buffer.data(), buffer.size(), 0);
+      ASSERT_GT(size, 0) << answer;
+      answer.append(buffer.data(), static_cast<std::size_t>(size));
+    }
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 ")) << answer;
+  }
 }
 
 TEST_F(ServerTest, ManyIdleConnectionsBlockNobody) {

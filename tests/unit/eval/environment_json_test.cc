@@ -39,6 +39,16 @@ TEST(EnvironmentJsonTest, HasValuesWithTracesOfWhatTheyOverride) {
       "demo/root");
 }
 
+TEST(EnvironmentJsonTest, CanLeaveOutWhatIsOverridden) {
+  MapLoader loader(Definitions{{"p/a", "values:\n  x: low\n"}});
+  const EvalResult result = EvaluateText("imports: [p/a]\nvalues:\n  x: high\n", &loader);
+  EXPECT_TRUE(EnvironmentOf(result)["exprs"]["x"].contains("base"));
+  const json environment = EnvironmentOf(result, {.omit_base = true});
+  EXPECT_FALSE(environment["exprs"]["x"].contains("base"));
+  EXPECT_FALSE(environment["properties"]["x"]["trace"].contains("base"));
+  EXPECT_EQ(environment["properties"]["x"]["trace"]["def"]["begin"]["line"].get<int>(), 3);
+}
+
 // A part of an unknown value that gets something below it later is asked for once more, and both
 // show, as with ESC.
 TEST(EnvironmentJsonTest, HasEachStepThroughUnknownValues) {
