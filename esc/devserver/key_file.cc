@@ -13,7 +13,7 @@ namespace escagent::devserver {
 namespace {
 
 constexpr std::size_t kKeyBytes = 32;
-constexpr mode_t kMode = 0600;
+constexpr mode_t kKeyMode = 0600;
 
 }  // namespace
 
@@ -23,7 +23,7 @@ Result<Secret> ReadOrMakeKey(const std::string& file) {
   if (::access(file.c_str(), F_OK) != 0) {
     // Of all who are at it, link(2) lets one succeed.
     const std::string candidate = file + "-" + RandomHex(8);
-    ESC_RETURN_IF_ERROR(WriteFileDurably(candidate, MakeKey().Reveal(), kMode));
+    ESC_RETURN_IF_ERROR(WriteFileDurably(candidate, MakeKey().Reveal(), kKeyMode));
     const int error = ::link(candidate.c_str(), file.c_str()) == 0 ? 0 : errno;
     ::unlink(candidate.c_str());
     if (error != 0 && error != EEXIST) return ErrnoError(error, "make the key file " + file);

@@ -12,8 +12,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr mode_t kMode = 0600;
-constexpr std::uint64_t kNanosecondsPerSecond = 1'000'000'000;
+constexpr mode_t kDocumentMode = 0600;
+constexpr std::uint64_t kGenerations = 1'000'000'000;
 // Members of what is in the file.
 constexpr const char* kGeneration = "generation";
 constexpr const char* kContent = "content";
@@ -92,8 +92,8 @@ Status SharedDocument::Write(const json& content) const {
       before ? (*before)[kGeneration].get<std::uint64_t>() + 1 : std::uint64_t{1};
   json document = {{kGeneration, generation}, {kContent, content}};
   std::string text = DumpJson(document);
-  const Status written = WriteFileDurably(
-      file_, text, kMode, static_cast<std::int64_t>(generation % kNanosecondsPerSecond));
+  const Status written = WriteFileDurably(file_, text, kDocumentMode,
+                                          static_cast<std::int64_t>(generation % kGenerations));
   Scrub(document);
   WipeString(text);
   return written;
