@@ -271,10 +271,11 @@ class App::Impl {
 
   Status StartListeners() {
     if (!options_.admin_socket.empty()) {
-      ESC_ASSIGN_OR_RETURN(admin_, status::AdminServer::Start(options_.admin_socket,
-                                                              [this](std::string_view request) {
-                                                                return AnswerAdmin(request);
-                                                              }));
+      ESC_ASSIGN_OR_RETURN(
+          admin_,
+          status::AdminServer::Start(options_.admin_socket, [this](std::string_view request) {
+            return status::AnswerAdmin(request, [this] { return MakeReport(); }, cache_);
+          }));
     }
     if (!options_.http_listen) return {};
     status::HttpServer::Options http;
@@ -331,28 +332,23 @@ class App::Impl {
             .environments = cache_.List(),
             .volumes = volumes_->List(),
             .mirror = MirrorStatus(),
+            .sharing = SharingStatus(),
             .secret_memory = GetLockedMemoryStats(),
             .audit = audit_ == nullptr ? std::nullopt : std::optional(audit_->GetStats()),
             .tokens = tokens_.Stats()};
   }
 
+  status::SharingStatus SharingStatus() const {
+    status::SharingStatus sharing;
+    if (kubernetes_ != nullptr) sharing = kubernetes_->Sharing();
+    sharing.heads = shared_heads_.GetStats();
+    if (webhooks_ != nullptr) sharing.webhooks = webhooks_->GetStats();
+    return sharing;
+  }
+
   std::optional<controller::MirrorStatus> MirrorStatus() const {
     if (kubernetes_ == nullptr || kubernetes_->mirror() == nullptr) return std::nullopt;
     return kubernetes_->mirror()->GetStatus();
-  }
-
-  std::string AnswerAdmin(std::string_view request) {
-    if (request == "status") return DumpJson(ToJson(MakeReport()));
-    if (request == "refresh" || request.starts_with("refresh ")) {
-      const std::string_view environment =
-          request.size() > 8 ? request.substr(8) : std::string_view();
-      const int count = cache_.RefreshNow(environment);
-      if (count == 0 && !environment.empty()) {
-        return DumpJson({{"error", "no volume uses environment " + std::string(environment)}});
-      }
-      return DumpJson({{"environments", count}});
-    }
-    return DumpJson({{"error", "unknown request; this agent answers status and refresh"}});
   }
 
   const AppOptions options_;

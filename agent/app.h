@@ -53,8 +53,8 @@ struct AppOptions {
   std::chrono::milliseconds max_stale{0};
   // How old values may get that HEAD cannot be trusted for.
   cache::MaxAge max_age{};
-  // Look at ESC once for all agents of the cluster.
-  bool share_probes = false;
+  // Look at ESC once for all agents of the cluster, where there is one and the rights for it.
+  bool share_probes = true;
   // File with the secret of ESC's webhooks; empty: none are taken.
   std::string webhook_secret_file;
 };

@@ -69,13 +69,18 @@ void Kubernetes::Start(const store::ApiFactory& api_factory, cache::EnvironmentC
         cluster_->api(), informers_, *stores_, api_factory, cache, clock_);
   }
   if (options_.share_probes) {
-    sharing_ = std::make_unique<freshness::ProbeSharing>(
-        freshness::ProbeSharing::Options{.namespace_name = name,
-                                         .node_name = options_.node_name,
-                                         .interval = options_.refresh_interval},
-        heads, cluster_->api(), informers_, *stores_, api_factory,
-        [&cache](const std::vector<cache::EnvironmentKey>& keys, std::chrono::milliseconds within) {
-          cache.HeadsChanged(keys, within);
+    sharing_ = std::make_unique<freshness::SharingSupervisor>(
+        freshness::SharingSupervisor::Options{.namespace_name = name}, cluster_->api(),
+        [this, name, api_factory, &cache, &heads](freshness::ProbeSharing::OnBroken on_broken) {
+          return std::make_unique<freshness::ProbeSharing>(
+              freshness::ProbeSharing::Options{.namespace_name = name,
+                                               .node_name = options_.node_name,
+                                               .interval = options_.refresh_interval},
+              heads, cluster_->api(), informers_, *stores_, api_factory,
+              [&cache](const auto& keys, std::chrono::milliseconds within) {
+                cache.HeadsChanged(keys, within);
+              },
+              std::move(on_broken), clock_);
         },
         clock_);
   }
@@ -93,6 +98,13 @@ void Kubernetes::Start(const store::ApiFactory& api_factory, cache::EnvironmentC
 
 void Kubernetes::Announce(const esc::EnvironmentRef& ref, const std::string& id) {
   if (relay_ != nullptr) relay_->Announce(ref, id);
+}
+
+status::SharingStatus Kubernetes::Sharing() const {
+  status::SharingStatus sharing;
+  if (sharing_ != nullptr) sharing.probes = sharing_->GetStats();
+  if (relay_ != nullptr) sharing.relay = relay_->GetStats();
+  return sharing;
 }
 
 void Kubernetes::Stop() {

@@ -8,9 +8,10 @@
 #include "agent/controller/mirror.h"
 #include "agent/controller/pod_events.h"
 #include "agent/freshness/change_relay.h"
-#include "agent/freshness/probe_sharing.h"
 #include "agent/freshness/shared_heads.h"
+#include "agent/freshness/sharing_supervisor.h"
 #include "agent/identity/token_cache.h"
+#include "agent/status/sharing_status.h"
 #include "agent/store/kube_store_registry.h"
 #include "base/clock.h"
 #include "base/result.h"
@@ -47,8 +48,9 @@ class Kubernetes {
 
   store::KubeStoreRegistry& stores() { return *stores_; }
   kube::Cluster& cluster() { return *cluster_; }
+  // What it does with the other agents to look at ESC.
+  status::SharingStatus Sharing() const;
   // Null when there is none.
-  const freshness::ProbeSharing* sharing() const { return sharing_.get(); }
   const controller::Mirror* mirror() const { return mirror_.get(); }
 
  private:
@@ -63,7 +65,7 @@ class Kubernetes {
   controller::PodEvents pod_events_;
   std::unique_ptr<store::KubeStoreRegistry> stores_;
   std::unique_ptr<controller::Mirror> mirror_;
-  std::unique_ptr<freshness::ProbeSharing> sharing_;
+  std::unique_ptr<freshness::SharingSupervisor> sharing_;
   std::unique_ptr<freshness::ChangeRelay> relay_;
 };
 

@@ -49,7 +49,8 @@ void ProbeMembers(ProbeTable& probes, esc::Api& api, const EnvironmentKey& root,
   EnvironmentKey target = root;
   for (const ImportClosure::Member& member : plan.members) {
     target.ref = member.ref;
-    Result<esc::EnvironmentHead> head = probes.Head(api, target, plan.not_before, stop);
+    Result<esc::EnvironmentHead> head =
+        probes.Head(api, target, plan.not_before, stop, plan.accept_shared);
     if (head) {
       if (member.head == *head) continue;
       result.changed_member = {.ref = member.ref, .head = *std::move(head)};
@@ -111,7 +112,7 @@ AttemptResult RunAttempt(ProbeTable& probes, esc::Api& api, const EnvironmentKey
                          const AttemptPlan& plan, const std::stop_token& stop) {
   AttemptResult result;
   if (plan.head) {
-    result.head = probes.Head(api, target, plan.not_before, stop);
+    result.head = probes.Head(api, target, plan.not_before, stop, plan.accept_shared);
     if (!NeedsOpen(plan, *result.head)) {
       if (!*result.head) return result;
       ProbeMembers(probes, api, target, plan, stop, result);

@@ -24,6 +24,8 @@ struct AttemptPlan {
   bool must_open = false;  // open whatever HEAD says
   // How old an answer to HEAD may be that somebody else got (ProbeTable::Head).
   Clock::TimePoint not_before{};
+  // What other agents know is new enough.
+  bool accept_shared = true;
   // What HEAD said when the current content was last known to be current.
   std::optional<esc::EnvironmentHead> known;
   // The environments that it takes values from, each with what HEAD of it said then.

@@ -40,7 +40,8 @@ EnvironmentCache::Impl::EntryPtr EnvironmentCache::Impl::FindOrCreate(Request& r
     const EnvironmentState::Policy policy{.jitter = options_.jitter,
                                           .max_stale = options_.max_stale,
                                           .max_backoff = options_.max_backoff,
-                                          .max_age = options_.max_age};
+                                          .max_age = options_.max_age,
+                                          .shared_interval = options_.default_interval};
     entry = std::make_shared<Entry>(request.key, std::move(request.api), policy, seeds_());
   }
   return entry;

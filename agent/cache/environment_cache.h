@@ -119,6 +119,8 @@ class Subscription {
 class EnvironmentCache {
  public:
   struct Options {
+    // Also what other agents' knowledge (shared_heads) is good for: environments with a shorter
+    // interval are asked for by this agent.
     std::chrono::milliseconds default_interval{10000};
     double jitter = 0.1;
     // How long a snapshot may be served while it cannot be refreshed; to new subscribers too.

@@ -61,7 +61,7 @@ Clock::TimePoint EnvironmentState::OpenDeadline(std::chrono::milliseconds interv
   };
   switch (closure_kind()) {
     case ImportClosure::Kind::kStatic:
-      limit(policy_.max_age.known);
+      limit(policy_.max_age.known - sooner_);
       break;
     case ImportClosure::Kind::kDynamic:
       limit(policy_.max_age.dynamic);
@@ -103,6 +103,7 @@ AttemptPlan EnvironmentState::Plan(Clock::TimePoint now, std::chrono::millisecon
   const bool certain = requested_open_planned_ || std::exchange(distrust_, false) || !snapshot_;
   const std::chrono::milliseconds old = interval * 9 / 10;
   plan.not_before = certain ? now : now - (last_error_ ? std::min(old, kRecent) : old);
+  plan.accept_shared = interval >= policy_.shared_interval;
   plan.known = known_;
   if (closure_) plan.members = closure_->members;
   plan.snapshot = snapshot_;
@@ -132,6 +133,8 @@ EnvironmentState::Change EnvironmentState::Apply(AttemptResult result, Timing ti
   }
   NoteHead(result, timing.finished);
   opened_at_ = timing.started;
+  // Many agents open at the same moment what has changed, but need not do so again.
+  sooner_ = Spread(policy_.max_age.known / 10);
   confirm_ = false;
   session_id_ = std::move(result.session_id);
   NoteExpiry(**result.opened, timing);

@@ -40,6 +40,8 @@ class EnvironmentState {
     // An environment is opened at least this often (but not more often than its interval), whatever
     // HEAD says.
     MaxAge max_age{};
+    // Other agents look at ESC this often: who wants to know sooner asks by itself.
+    std::chrono::milliseconds shared_interval{0};
   };
 
   enum class Phase {
@@ -144,6 +146,8 @@ class EnvironmentState {
   // When credentials among the values end, if they say so.
   std::optional<Clock::TimePoint> expires_at_;
   Clock::TimePoint opened_at_;
+  // How much sooner than policy_.max_age.known it is opened again.
+  std::chrono::milliseconds sooner_{0};
   // Values that became too old during an outage are opened again at their own times after it.
   Clock::TimePoint open_not_before_{};
   Clock::TimePoint next_attempt_ = Clock::TimePoint::max();

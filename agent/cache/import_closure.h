@@ -40,7 +40,7 @@ struct ImportClosure {
 // How old values may become although no HEAD has told of a change, by what the closure is. Zero: no
 // such limit.
 struct MaxAge {
-  std::chrono::milliseconds known{std::chrono::hours(1)};       // kStatic
+  std::chrono::milliseconds known{std::chrono::hours(24)};      // kStatic
   std::chrono::milliseconds dynamic{std::chrono::minutes(5)};   // kDynamic
   std::chrono::milliseconds unknown{std::chrono::minutes(10)};  // kUnknown
 };

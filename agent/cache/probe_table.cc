@@ -71,9 +71,9 @@ std::optional<Result<esc::EnvironmentHead>> ProbeTable::Shared(const Environment
 
 Result<esc::EnvironmentHead> ProbeTable::Head(esc::Api& api, const EnvironmentKey& target,
                                               Clock::TimePoint not_before,
-                                              const std::stop_token& stop) {
+                                              const std::stop_token& stop, bool accept_shared) {
   const Clock::TimePoint asked_at = clock_.Now();
-  if (source_ != nullptr && not_before < asked_at) {
+  if (source_ != nullptr && accept_shared && not_before < asked_at) {
     if (auto shared = Shared(target)) return *std::move(shared);
   }
   {

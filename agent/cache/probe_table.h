@@ -70,10 +70,11 @@ class ProbeTable {
   ProbeTable& operator=(const ProbeTable&) = delete;
 
   // The target's head, asked for after `not_before`; or what `source` knows, unless ESC has told
-  // this agent something else since, or `not_before` is now: then ESC is asked for certain.
+  // this agent something else since, or `not_before` is now (then ESC is asked for certain), or not
+  // `accept_shared`.
   Result<esc::EnvironmentHead> Head(esc::Api& api, const EnvironmentKey& target,
-                                    Clock::TimePoint not_before, const std::stop_token& stop)
-      EXCLUDES(mutex_);
+                                    Clock::TimePoint not_before, const std::stop_token& stop,
+                                    bool accept_shared = true) EXCLUDES(mutex_);
 
   // The target's definition, read anew only when a HEAD has told of another one since.
   Result<std::shared_ptr<const ReadDefinition>> Definition(esc::Api& api,

@@ -71,7 +71,7 @@ std::vector<Flag> RunFlags() {
       {.name = "max-age",
        .help =
            "open an environment at least this often although nothing in it has changed; 0: never",
-       .fallback = "1h"},
+       .fallback = "24h"},
       {.name = "max-age-dynamic",
        .help = "the same where providers answer (fn::open, fn::rotate), which can change unseen",
        .fallback = "5m"},
@@ -79,8 +79,10 @@ std::vector<Flag> RunFlags() {
        .help = "the same where not all imports may be looked at",
        .fallback = "10m"},
       {.name = "share-probes",
-       .help = "look at ESC once for all agents of the cluster instead of once for each: on or off",
-       .fallback = "off"},
+       .help =
+           "look at ESC once for all agents of the cluster instead of once for each, where there "
+           "is an API server that lets them: on or off",
+       .fallback = "on"},
       {.name = "stores",
        .help =
            "folder with (Cluster)SecretStore YAML files for volumes, instead of the API server's",

@@ -320,6 +320,11 @@ std::string ShardBoard::HolderOf(int number, Time now) const {
   return shard.lease->holder_identity;
 }
 
+std::optional<ShardBoard::Time> ShardBoard::SeenAt(int shard) const {
+  if (!At(shard).lease) return std::nullopt;
+  return At(shard).seen_at;
+}
+
 std::optional<ShardBoard::Time> ShardBoard::UsableUntil(int shard) const {
   if (At(shard).state != State::kHeld) return std::nullopt;
   return At(shard).usable_until;

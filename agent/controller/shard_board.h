@@ -89,6 +89,8 @@ class ShardBoard {
   // Who holds the shard's lease, as far as this agent knows; empty when nobody does, or not any
   // more.
   std::string HolderOf(int shard, Time now) const;
+  // When a change of the lease by its holder was last seen; nothing without a lease.
+  std::optional<Time> SeenAt(int shard) const;
   // Until when the shard may be used; nothing when it may not.
   std::optional<Time> UsableUntil(int shard) const;
   // The leases that this agent holds on the server, for giving them back.

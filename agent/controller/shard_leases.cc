@@ -131,6 +131,11 @@ std::string ShardLeases::HolderOf(int shard) const {
   return board_.HolderOf(shard, clock_.Now());
 }
 
+std::optional<Clock::TimePoint> ShardLeases::SeenAt(int shard) const {
+  MutexLock lock(mutex_);
+  return board_.SeenAt(shard);
+}
+
 std::vector<ShardStatus> ShardLeases::GetStatus() const {
   std::vector<ShardStatus> all;
   MutexLock lock(mutex_);

@@ -90,6 +90,8 @@ class ShardLeases {
   bool Holds(int shard) const;
   // Who holds the shard now, as far as this agent knows; empty: nobody.
   std::string HolderOf(int shard) const EXCLUDES(mutex_);
+  // When this agent last saw the holder change the shard's lease; nothing without a lease.
+  std::optional<Clock::TimePoint> SeenAt(int shard) const EXCLUDES(mutex_);
   bool HoldsNamespace(std::string_view namespace_name) const {
     return Holds(ShardOf(namespace_name));
   }

@@ -103,6 +103,7 @@ void ChangeRelay::OnObject(const kube::Object& object) {
       const bool is_new = Remember(id);
       if (synced_ && is_new) news.push_back(*std::move(ref));
     }
+    stats_.heard += news.size();
   }
   for (const esc::EnvironmentRef& ref : news) on_change_(ref, /*here=*/false);
 }
@@ -133,11 +134,18 @@ void ChangeRelay::Run(const std::stop_token& stop) {
       LogWarning("other agents cannot be told of a webhook: they find the change by asking",
                  {{log_key::kError, written.error()}});
     }
+    if (stop.stop_requested()) return;
     MutexLock lock(mutex_);
+    (written ? stats_.told : stats_.failed) += changes.size();
     for (const Change& change : changes) {
       std::erase_if(outgoing_, [&](const Change& other) { return other.id == change.id; });
     }
   }
+}
+
+ChangeRelay::Stats ChangeRelay::GetStats() const {
+  MutexLock lock(mutex_);
+  return stats_;
 }
 
 Status ChangeRelay::Write(const std::deque<Change>& changes, const std::stop_token& stop) {

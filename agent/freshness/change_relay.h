@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <set>
@@ -34,8 +35,15 @@ class ChangeRelay {
   ChangeRelay(const ChangeRelay&) = delete;
   ChangeRelay& operator=(const ChangeRelay&) = delete;
 
+  struct Stats {
+    std::uint64_t told = 0;    // news from here that others can read
+    std::uint64_t failed = 0;  // news from here that could not be written
+    std::uint64_t heard = 0;   // news from other agents
+  };
+
   // This agent was told. `id` names the news: agents act on it once. Returns at once.
   void Announce(const esc::EnvironmentRef& ref, const std::string& id) EXCLUDES(mutex_);
+  Stats GetStats() const EXCLUDES(mutex_);
 
  private:
   class Watcher;
@@ -62,6 +70,7 @@ class ChangeRelay {
   std::set<std::string> known_ GUARDED_BY(mutex_);
   std::deque<std::string> order_ GUARDED_BY(mutex_);
   bool synced_ GUARDED_BY(mutex_) = false;
+  Stats stats_ GUARDED_BY(mutex_);
   Waker waker_;
   kube::InformerHandle informer_;
   std::jthread thread_;

@@ -7,7 +7,8 @@ namespace escagent::freshness {
 namespace {
 
 constexpr std::chrono::milliseconds kAgain{2000};
-// What a new holder has to ask for is spread over this.
+// What a new holder has to ask for is spread over this, and what is asked for again when ESC is
+// back.
 constexpr std::chrono::milliseconds kFirst{1000};
 
 SharedAnswer ToAnswer(const Result<esc::EnvironmentHead>& head) {
@@ -47,12 +48,14 @@ void ProbeDuty::Observe(const ShardData& data, Time now) {
     if (const auto known = targets_.find(id); known != targets_.end()) {
       targets.insert(targets_.extract(known));
     } else {
-      std::uniform_int_distribution<std::chrono::milliseconds::rep> wait(0, kFirst.count());
       targets[id].target = registration->target;
-      targets[id].due = now + std::chrono::milliseconds(wait(random_));
+      targets[id].due = now + Soon();
+      targets[id].seen_at = now;
     }
-    targets[id].seen = registration->seen;
-    targets[id].told.reset();
+    Target& target = targets[id];
+    if (target.seen != registration->seen) target.seen_at = now;
+    target.seen = registration->seen;
+    target.told.reset();
   }
   for (const auto& [name, text] : data) {
     if (name == kHolderKey) holder_ = text;
@@ -85,13 +88,29 @@ void ProbeDuty::Answered(const SharedTarget& target, const Result<esc::Environme
   asked.asking = false;
   const SharedAnswer answer = ToAnswer(head);
   const bool failed = answer.state == SharedAnswer::State::kFailing;
+  const bool recovered = !failed && asked.failures > 0;
   asked.failures = failed ? asked.failures + 1 : 0;
   const bool at_once = asked.failures == 1;
-  asked.due = now + (at_once ? std::min(kAgain, options_.interval) : options_.interval);
+  // Those who wait for the end of an outage open within a fifth of the interval after it.
+  const auto pause = failed ? options_.interval * 4 / 5 : options_.interval;
+  asked.due = now + (at_once ? std::min(kAgain, pause) : pause);
   if (failed)
     asked.due = std::max(
         asked.due, now + std::min(head.error().retry_after, std::chrono::milliseconds(60000)));
   if (!at_once) asked.answer = answer;
+  if (recovered) AskFailing(target.backend, now);
+}
+
+void ProbeDuty::AskFailing(const std::string& backend, Time now) {
+  for (auto& [id, other] : targets_) {
+    if (other.failures == 0 || other.target.backend != backend) continue;
+    other.due = std::min(other.due, now + Soon());
+  }
+}
+
+std::chrono::milliseconds ProbeDuty::Soon() {
+  std::uniform_int_distribution<std::chrono::milliseconds::rep> wait(0, kFirst.count());
+  return std::chrono::milliseconds(wait(random_));
 }
 
 ProbeDuty::Time ProbeDuty::NextTime() const {
@@ -102,11 +121,11 @@ ProbeDuty::Time ProbeDuty::NextTime() const {
   return next;
 }
 
-ProbeDuty::Writes ProbeDuty::PendingWrites(Clock::WallTime wall) const {
+ProbeDuty::Writes ProbeDuty::PendingWrites(Time now) const {
   Writes writes;
   bool complete = true;
   for (const auto& [id, target] : targets_) {
-    if (wall - target.seen > options_.drop_after) {
+    if (now - target.seen_at > options_.drop_after) {
       writes[kTargetKey + id] = std::nullopt;
       writes[kAnswerKey + id] = std::nullopt;
     } else if (!target.answer) {

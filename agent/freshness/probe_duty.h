@@ -17,9 +17,11 @@ namespace escagent::freshness {
 // The work of the agent that holds a shard of targets: whom to ask ESC for and when, and what to
 // write into the shard's object. Without threads and calls; not thread-safe.
 //
-// Each registered target is asked for once an interval. A failure is asked again after 2 s, and
-// told when it fails again. Answers are written when they change, so that nothing is written while
-// nothing happens; targets that nobody has wanted for `drop_after` are taken out.
+// Each registered target is asked for once an interval. A failure is asked again after 2 s, told
+// when it fails again, and asked for a little more often; when one target of a backend is answered
+// again, so are the others within a second. Answers are written when they change, so that nothing
+// is written while nothing happens; targets that nobody has wanted for `drop_after`, by this
+// agent's own clock, are taken out.
 class ProbeDuty {
  public:
   using Time = Clock::TimePoint;
@@ -44,7 +46,7 @@ class ProbeDuty {
   // What to write into the object's data: texts, or nothing to take a key out. Empty: nothing. What
   // is written comes back with Observe.
   using Writes = std::map<std::string, std::optional<std::string>>;
-  Writes PendingWrites(Clock::WallTime wall) const;
+  Writes PendingWrites(Time now) const;
 
  private:
   struct Target {
@@ -56,7 +58,12 @@ class ProbeDuty {
     // What the shard's object says.
     std::optional<SharedAnswer> told;
     Clock::WallTime seen{};
+    Time seen_at{};  // when this agent has learned of `seen`
   };
+
+  // ESC is back: who waits for it need not wait for its turn.
+  void AskFailing(const std::string& backend, Time now);
+  std::chrono::milliseconds Soon();
 
   const Options options_;
   std::minstd_rand random_;

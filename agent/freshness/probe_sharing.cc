@@ -20,6 +20,8 @@ constexpr milliseconds kCallTimeout{3000};
 // changed, within a fifth of the interval.
 constexpr milliseconds kSpread{700};
 constexpr milliseconds kLongestSleep{60000};
+// As long as a lease lasts without its holder.
+constexpr milliseconds kDeaf{12000};
 // After a write that failed.
 constexpr milliseconds kPause{1000};
 
@@ -80,11 +82,7 @@ class ProbeSharing::Watcher final : public kube::InformerHandler {
   }
   void OnDelete(const kube::ObjectKey& key) override { sharing_.OnObject(key.name, "", {}); }
   void OnSynced() override {}
-  void OnHealth(const Status& status) override {
-    if (status) return;
-    LogWarning("what other agents know of ESC cannot be followed: this agent asks by itself",
-               {{log_key::kError, status.error()}});
-  }
+  void OnHealth(const Status& status) override { sharing_.OnHealth(status); }
 
  private:
   ProbeSharing& sharing_;
@@ -92,13 +90,15 @@ class ProbeSharing::Watcher final : public kube::InformerHandler {
 
 ProbeSharing::ProbeSharing(Options options, SharedHeads& heads, kube::Api& api,
                            kube::Informers& informers, store::KubeStoreRegistry& stores,
-                           store::ApiFactory api_factory, OnNews on_news, Clock& clock)
+                           store::ApiFactory api_factory, OnNews on_news, OnBroken on_broken,
+                           Clock& clock)
     : options_(std::move(options)),
       heads_(heads),
       api_(api),
       stores_(stores),
       api_factory_(std::move(api_factory)),
       on_news_(std::move(on_news)),
+      on_broken_(std::move(on_broken)),
       clock_(clock),
       identity_(controller::ShardLeases::MakeIdentity(options_.node_name)),
       leases_({.namespace_name = options_.namespace_name,
@@ -115,7 +115,8 @@ ProbeSharing::ProbeSharing(Options options, SharedHeads& heads, kube::Api& api,
                               std::make_shared<Watcher>(*this));
   leases_.Start({.on_gained = [this](int shard) { SetHeld(shard, true); },
                  .on_lost = [this](int shard) { SetHeld(shard, false); }});
-  heads_.FollowLeases([this](int shard) { return leases_.HolderOf(shard); });
+  heads_.FollowLeases(
+      [this](int shard) { return Hears() ? leases_.HolderOf(shard) : std::string(); });
 }
 
 ProbeSharing::~ProbeSharing() {
@@ -146,6 +147,21 @@ void ProbeSharing::OnObject(const std::string& name, const std::string& version,
   }
 }
 
+void ProbeSharing::OnHealth(const Status& status) {
+  if (status) {
+    deaf_since_ = 0;
+    return;
+  }
+  LogWarning("what other agents know of ESC cannot be followed: this agent asks by itself",
+             {{log_key::kError, status.error()}});
+  deaf_since_ = clock_.Now().time_since_epoch().count();
+}
+
+bool ProbeSharing::Hears() const {
+  const Clock::TimePoint::rep since = deaf_since_;
+  return since == 0 || clock_.Now() - Clock::TimePoint(Clock::TimePoint::duration(since)) < kDeaf;
+}
+
 void ProbeSharing::SetHeld(int shard, bool held) {
   {
     MutexLock lock(mutex_);
@@ -164,6 +180,7 @@ void ProbeSharing::Run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const Clock::TimePoint next = AskDue();
     for (const auto& [shard, writes] : CollectWrites()) Write(shard, writes, stop);
+    TellIfFull();
     waker_.SleepUntil(clock_, std::min(next, heads_.NextRegistration()), stop);
   }
 }
@@ -199,12 +216,14 @@ Result<esc::EnvironmentHead> ProbeSharing::Head(const SharedTarget& target,
                                                 const std::stop_token& stop) {
   const std::optional<store::StoreId> id = ParseStore(target.store);
   if (!id) return FailedPrecondition("look at ESC for others: no such kind of store");
-  ESC_ASSIGN_OR_RETURN(const store::ResolvedStore store, stores_.ResolveForValidation(*id));
+  const Result<store::ResolvedStore> store = stores_.ResolveForValidation(*id);
+  // That this agent has no token says nothing of ESC, nor of the environment.
+  if (!store) return FailedPrecondition("look at ESC for others: " + store.error().message);
   // The token goes where its store says, whatever the object that agents share says.
-  if (store.api_url != target.backend) {
+  if (store->api_url != target.backend) {
     return FailedPrecondition("look at ESC for others: the store has another address now");
   }
-  return api_factory_(store)->Head(target.ref, stop);
+  return api_factory_(*store)->Head(target.ref, stop);
 }
 
 std::map<int, ProbeDuty::Writes> ProbeSharing::CollectWrites() {
@@ -217,48 +236,95 @@ std::map<int, ProbeDuty::Writes> ProbeSharing::CollectWrites() {
   }
   MutexLock lock(mutex_);
   for (const auto& [shard, duty] : duties_) {
-    if (leases_.Holds(shard)) all[shard].merge(duty.PendingWrites(wall));
+    if (leases_.Holds(shard)) all[shard].merge(duty.PendingWrites(clock_.Now()));
   }
   std::erase_if(all, [](const auto& item) { return item.second.empty(); });
   return all;
 }
 
-void ProbeSharing::Write(int shard, const ProbeDuty::Writes& writes, const std::stop_token& stop) {
+Result<kube::Object> ProbeSharing::Send(int shard, const ProbeDuty::Writes& writes,
+                                        const std::stop_token& stop) {
   nlohmann::json data = nlohmann::json::object();
   for (const auto& [name, text] : writes) {
     data[name] = text ? nlohmann::json(*text) : nlohmann::json(nullptr);
   }
   const kube::ObjectKey key{.namespace_name = options_.namespace_name, .name = NameOf(shard)};
   const kube::CallOptions call{.timeout = kCallTimeout, .stop = stop};
-  Result<kube::Object> written = api_.Patch(kube::ConfigMaps(), key, kube::PatchType::kMerge,
-                                            kube::Object(nlohmann::json{{"data", data}}), "", call);
-  if (!written && written.error().code == Code::kNotFound) {
-    std::erase_if(data.get_ref<nlohmann::json::object_t&>(),
-                  [](const auto& item) { return item.second.is_null(); });
-    const nlohmann::json metadata = {{"name", key.name},
-                                     {"namespace", key.namespace_name},
-                                     {"labels", {{kProbesLabel, std::to_string(shard)}}}};
-    written =
-        api_.Create(kube::ConfigMaps(),
-                    kube::Object(nlohmann::json{{"metadata", metadata}, {"data", data}}), call);
-  }
+  const auto patch = [&] {
+    return api_.Patch(kube::ConfigMaps(), key, kube::PatchType::kMerge,
+                      kube::Object(nlohmann::json{{"data", data}}), "", call);
+  };
+  Result<kube::Object> written = patch();
+  if (written || written.error().code != Code::kNotFound) return written;
+  nlohmann::json first = data;
+  std::erase_if(first.get_ref<nlohmann::json::object_t&>(),
+                [](const auto& item) { return item.second.is_null(); });
+  const nlohmann::json metadata = {{"name", key.name},
+                                   {"namespace", key.namespace_name},
+                                   {"labels", {{kProbesLabel, std::to_string(shard)}}}};
+  written =
+      api_.Create(kube::ConfigMaps(),
+                  kube::Object(nlohmann::json{{"metadata", metadata}, {"data", first}}), call);
+  // In a new cluster all agents find that there is none.
+  const bool another_was_first = !written && written.error().code == Code::kAlreadyExists;
+  return another_was_first ? patch() : std::move(written);
+}
+
+void ProbeSharing::Write(int shard, const ProbeDuty::Writes& writes, const std::stop_token& stop) {
+  Result<kube::Object> written = Send(shard, writes, stop);
+  if (stop.stop_requested()) return;
   ++writes_;
   if (written) {
+    failing_since_.reset();
     // What was written is known before the watch tells it: it is not written again.
     Watcher(*this).OnUpsert(*std::move(written), false);
     return;
   }
-  if (stop.stop_requested()) return;
-  LogWarning("what agents share of ESC cannot be written",
-             {{log_key::kShard, shard}, {log_key::kError, written.error()}});
+  ++write_failures_;
+  NoteFailure(shard, written.error());
   clock_.SleepUntil(clock_.Now() + kPause, stop);
 }
 
+void ProbeSharing::NoteFailure(int shard, const Error& error) {
+  const Clock::TimePoint now = clock_.Now();
+  if (!failing_since_) {
+    failing_since_ = now;
+    LogWarning("what agents share of ESC cannot be written; it is tried again",
+               {{log_key::kShard, shard}, {log_key::kError, error}});
+  }
+  if (broken_ || now - *failing_since_ < options_.patience) return;
+  broken_ = true;
+  on_broken_();
+}
+
+void ProbeSharing::TellIfFull() {
+  const int left_out = heads_.GetStats().left_out;
+  if (left_out > 0 && !full_) {
+    LogWarning(
+        "there is no room for all environments in what agents share of ESC: this agent asks "
+        "for the rest by itself",
+        {{log_key::kCount, left_out}});
+  }
+  full_ = left_out > 0;
+}
+
 ProbeSharing::Stats ProbeSharing::GetStats() const {
-  Stats stats{.probes = probes_, .probe_failures = probe_failures_, .writes = writes_};
-  MutexLock lock(mutex_);
-  stats.shards_held = static_cast<int>(duties_.size());
-  for (const auto& [shard, duty] : duties_) stats.probed_targets += duty.size();
+  Stats stats{.probes = probes_,
+              .probe_failures = probe_failures_,
+              .writes = writes_,
+              .write_failures = write_failures_};
+  {
+    MutexLock lock(mutex_);
+    stats.shards_held = static_cast<int>(duties_.size());
+    for (const auto& [shard, duty] : duties_) stats.probed_targets += duty.size();
+  }
+  for (int shard = 0; shard < kProbeShards; ++shard) {
+    const auto seen = leases_.SeenAt(shard);
+    if (!seen || leases_.Holds(shard) || !heads_.Follows(shard)) continue;
+    ++stats.shards_followed;
+    stats.age = std::max(
+        stats.age, std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Now() - *seen));
+  }
   return stats;
 }
 

@@ -40,22 +40,31 @@ class ProbeSharing {
     std::string namespace_name;
     std::string node_name;
     std::chrono::milliseconds interval{10000};
+    // When nothing could be written for so long, others should not rely on this agent.
+    std::chrono::milliseconds patience{20000};
   };
   // Which environments should ask again, each at some moment `within` from now.
   using OnNews = std::function<void(const std::vector<cache::EnvironmentKey>& keys,
                                     std::chrono::milliseconds within)>;
+  // Nothing can be written for `patience`: this object should be destroyed, which lets others have
+  // the shards. Called once, on its own thread: not to be destroyed by the callback.
+  using OnBroken = std::function<void()>;
 
   struct Stats {
     int shards_held = 0;
+    int shards_followed = 0;   // whose holder, another agent, vouches for what it has told
     int probed_targets = 0;    // of the shards held
     std::uint64_t probes = 0;  // HEADs in the name of all
     std::uint64_t probe_failures = 0;
     std::uint64_t writes = 0;
+    std::uint64_t write_failures = 0;
+    // Since the holder of a shard last gave a sign of life; of the shards followed the longest.
+    std::chrono::milliseconds age{0};
   };
 
   ProbeSharing(Options options, SharedHeads& heads, kube::Api& api, kube::Informers& informers,
                store::KubeStoreRegistry& stores, store::ApiFactory api_factory, OnNews on_news,
-               Clock& clock);
+               OnBroken on_broken, Clock& clock);
   // Lets others have the shards at once.
   ~ProbeSharing();
   ProbeSharing(const ProbeSharing&) = delete;
@@ -69,6 +78,9 @@ class ProbeSharing {
   // `version`: the object's resourceVersion; empty: it is gone.
   void OnObject(const std::string& name, const std::string& version, const ShardData& data)
       EXCLUDES(mutex_);
+  void OnHealth(const Status& status);
+  // The shards' objects are followed, or have not been for a moment only.
+  bool Hears() const;
   void SetHeld(int shard, bool held) EXCLUDES(mutex_);
   void Run(const std::stop_token& stop) EXCLUDES(mutex_);
   // Starts what is due; returns when there is more.
@@ -78,6 +90,11 @@ class ProbeSharing {
   // Everything that is to be written now.
   std::map<int, ProbeDuty::Writes> CollectWrites() EXCLUDES(mutex_);
   void Write(int shard, const ProbeDuty::Writes& writes, const std::stop_token& stop);
+  Result<kube::Object> Send(int shard, const ProbeDuty::Writes& writes,
+                            const std::stop_token& stop);
+  // Only on thread_.
+  void NoteFailure(int shard, const Error& error);
+  void TellIfFull();
 
   const Options options_;
   SharedHeads& heads_;
@@ -85,6 +102,7 @@ class ProbeSharing {
   store::KubeStoreRegistry& stores_;
   const store::ApiFactory api_factory_;
   const OnNews on_news_;
+  const OnBroken on_broken_;
   Clock& clock_;
   const std::string identity_;
   controller::ShardLeases leases_;
@@ -95,6 +113,13 @@ class ProbeSharing {
   std::atomic<std::uint64_t> probes_ = 0;
   std::atomic<std::uint64_t> probe_failures_ = 0;
   std::atomic<std::uint64_t> writes_ = 0;
+  std::atomic<std::uint64_t> write_failures_ = 0;
+  // Since when the objects cannot be followed, as a count of Clock::TimePoint; 0: they can.
+  std::atomic<Clock::TimePoint::rep> deaf_since_ = 0;
+  // Of thread_.
+  std::optional<Clock::TimePoint> failing_since_;
+  bool broken_ = false;
+  bool full_ = false;
   Waker waker_;
   kube::InformerHandle informer_;
   cache::WorkerPool pool_;

@@ -55,6 +55,11 @@ int SharedTarget::ShardOf(int shards) const {
   return static_cast<int>((hash ^ (hash >> 32U)) % static_cast<std::uint64_t>(shards));
 }
 
+std::size_t SharedTarget::TextSize() const {
+  return backend.size() + ref.organization.size() + ref.project.size() + ref.environment.size() +
+         ref.version.size() + store.size();
+}
+
 std::string ToText(const Registration& registration) {
   const auto seen =
       std::chrono::duration_cast<std::chrono::seconds>(registration.seen.time_since_epoch());
@@ -86,7 +91,9 @@ std::optional<Registration> ParseRegistration(std::string_view text) {
                                        .ref = *std::move(ref),
                                        .store = Member(*object, "store")},
                             .seen = Clock::WallTime(std::chrono::seconds(seconds))};
-  if (registration.target.backend.empty() || registration.target.store.empty()) return std::nullopt;
+  const SharedTarget& target = registration.target;
+  const bool fits = target.TextSize() <= kMaxTargetBytes;
+  if (target.backend.empty() || target.store.empty() || !fits) return std::nullopt;
   return registration;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
@@ -23,14 +24,19 @@ struct SharedTarget {
   std::string Id() const;
   // By the environment without its version, so that its versions and stores are one agent's.
   int ShardOf(int shards) const;
+  // Of its names, together.
+  std::size_t TextSize() const;
 
   auto operator<=>(const SharedTarget&) const = default;
 };
 
-// A target that somebody has asked for; `seen`: when somebody last did.
+// A target that somebody has asked for; `seen`: when somebody last did, by the clock of its node.
+// It is compared with what it was before, never with another node's clock.
 struct Registration {
   SharedTarget target;
   Clock::WallTime seen{};
+
+  bool operator==(const Registration&) const = default;
 };
 
 // What ESC says of a target.
@@ -58,6 +64,11 @@ inline constexpr char kTargetKey[] = "t.";
 inline constexpr char kAnswerKey[] = "a.";
 inline constexpr char kHolderKey[] = "holder";
 inline constexpr int kProbeShards = 4;
+// The object's limit is 1 MiB (Kubernetes API, "ConfigMap"). Targets are registered while it is
+// below this, which leaves room for their answers; the others are asked for by each agent.
+inline constexpr std::size_t kMaxShardBytes = 600'000;
+// A target with longer names is not shared.
+inline constexpr std::size_t kMaxTargetBytes = 1024;
 using ShardData = std::map<std::string, std::string>;
 
 std::string ToText(const Registration& registration);

@@ -73,34 +73,34 @@ WebhookReceiver::WebhookReceiver(std::string secret_file, OnChange on_change)
     : secret_file_(std::move(secret_file)), on_change_(std::move(on_change)) {}
 
 int WebhookReceiver::Receive(const WebhookRequest& request) {
-  if (request.body.size() > kMaxWebhookBody) return Count(&Stats::rejected, 413);
+  if (request.body.size() > kMaxWebhookBody) return Count(&Stats::too_large, 413);
   const Result<Secret> text = ReadFile(secret_file_, kMaxSecret);
   if (!text) {
     LogWarning("webhooks are refused: their secret cannot be read",
                {{log_key::kError, text.error()}});
-    return Count(&Stats::rejected, 401);
+    return Count(&Stats::no_secret, 401);
   }
   // Editors end files with a line break.
   std::string_view secret_text = text->Reveal();
   while (secret_text.ends_with('\n') || secret_text.ends_with('\r')) secret_text.remove_suffix(1);
   // An empty secret would be everybody's.
-  if (secret_text.empty()) return Count(&Stats::rejected, 401);
+  if (secret_text.empty()) return Count(&Stats::no_secret, 401);
   const std::string expected = WebhookSignature(Secret(secret_text), request.body);
   std::string given = request.signature;
   std::ranges::transform(given, given.begin(),
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (given.size() != expected.size() ||
       CRYPTO_memcmp(given.data(), expected.data(), expected.size()) != 0) {
-    return Count(&Stats::rejected, 401);
+    return Count(&Stats::wrongly_signed, 401);
   }
   if (!TellsOfAChange(request.kind)) return Count(&Stats::ignored, 200);
   const std::optional<esc::EnvironmentRef> ref = EnvironmentOf(request.body);
-  if (!ref) return Count(&Stats::rejected, 400);
+  if (!ref) return Count(&Stats::malformed, 400);
   // The headers are not signed: who sends a body again under another id is known by its signature,
   // which names the moment that the body tells of.
   const std::string id = request.id.empty() ? expected : request.id.substr(0, kMaxId);
   const bool is_new = Remember(id);
-  if (!Remember(expected) || !is_new) return Count(&Stats::ignored, 200);
+  if (!Remember(expected) || !is_new) return Count(&Stats::replayed, 200);
   on_change_(*ref, id);
   return Count(&Stats::accepted, 200);
 }

@@ -37,8 +37,12 @@ class WebhookReceiver {
 
   struct Stats {
     std::uint64_t accepted = 0;
-    std::uint64_t ignored = 0;   // of another kind, or replayed
-    std::uint64_t rejected = 0;  // signature, or not to be read
+    std::uint64_t replayed = 0;  // came before; 200
+    std::uint64_t ignored = 0;   // of a kind that tells of no change; 200
+    std::uint64_t wrongly_signed = 0;
+    std::uint64_t no_secret = 0;  // the secret's file cannot be read, or is empty
+    std::uint64_t too_large = 0;
+    std::uint64_t malformed = 0;  // signed, but says nothing
   };
 
   WebhookReceiver(std::string secret_file, OnChange on_change);

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/json.h"
 #include "base/thread.h"
 
 namespace escagent::status {
@@ -69,6 +70,21 @@ std::string ReadLine(int fd) {
 }
 
 }  // namespace
+
+std::string AnswerAdmin(std::string_view request, const std::function<Report()>& report,
+                        cache::EnvironmentCache& cache) {
+  if (request == "status") return DumpJson(ToJson(report()));
+  if (request == "refresh" || request.starts_with("refresh ")) {
+    const std::string_view environment =
+        request.size() > 8 ? request.substr(8) : std::string_view();
+    const int count = cache.RefreshNow(environment);
+    if (count == 0 && !environment.empty()) {
+      return DumpJson({{"error", "no volume uses environment " + std::string(environment)}});
+    }
+    return DumpJson({{"environments", count}});
+  }
+  return DumpJson({{"error", "unknown request; this agent answers status and refresh"}});
+}
 
 Result<std::unique_ptr<AdminServer>> AdminServer::Start(const std::string& socket_path,
                                                         Handler handler) {

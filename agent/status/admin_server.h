@@ -6,10 +6,16 @@
 #include <string_view>
 #include <thread>
 
+#include "agent/cache/environment_cache.h"
+#include "agent/status/report.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 
 namespace escagent::status {
+
+// The answer to a request of the admin socket: what `report` tells, or a refresh of `cache`.
+std::string AnswerAdmin(std::string_view request, const std::function<Report()>& report,
+                        cache::EnvironmentCache& cache);
 
 // Serves the admin socket (admin_protocol.h) on one thread. The socket has mode 0600, and peers
 // other than root and the agent's own user (SO_PEERCRED) are refused.

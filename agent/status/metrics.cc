@@ -213,6 +213,59 @@ void AddProcess(Families& out, const Report& report) {
   }
 }
 
+void AddProbes(Families& out, const freshness::SharedHeads::Stats& heads,
+               const freshness::ProbeSharing::Stats& probes) {
+  const auto add = [&](const char* name, const char* help, const char* label, const char* value,
+                       double count) { out.Gauge(name, help, {{label, value}}, count); };
+  constexpr char kShards[] = "esc_agent_probe_shards";
+  constexpr char kShardsHelp[] = "Shards of environments by this agent's part in them.";
+  add(kShards, kShardsHelp, "role", "leader", probes.shards_held);
+  add(kShards, kShardsHelp, "role", "follower", probes.shards_followed);
+  constexpr char kTargets[] = "esc_agent_probe_targets";
+  constexpr char kTargetsHelp[] = "Environments that this agent wants to know of, by who asks.";
+  add(kTargets, kTargetsHelp, "asked_by", "leader", heads.shared);
+  add(kTargets, kTargetsHelp, "asked_by", "agent", heads.targets - heads.shared);
+  out.Gauge("esc_agent_probe_targets_left_out",
+            "Environments for which there is no room in what agents share.", {}, heads.left_out);
+  out.Gauge("esc_agent_probe_leader_age_seconds",
+            "Since the agent that asks for all gave a sign of life; of the shards the longest.", {},
+            std::chrono::duration<double>(probes.age).count());
+  const auto count = [&](const char* name, const char* help, std::uint64_t all,
+                         std::uint64_t failed) {
+    out.Counter(name, help, {{"outcome", "ok"}}, static_cast<double>(all - std::min(all, failed)));
+    out.Counter(name, help, {{"outcome", "error"}}, static_cast<double>(failed));
+  };
+  count("esc_agent_probes_total", "HEADs that this agent made for all agents.", probes.probes,
+        probes.probe_failures);
+  count("esc_agent_probe_writes_total", "Writes of what agents share.", probes.writes,
+        probes.write_failures);
+}
+
+void AddWebhooks(Families& out, const SharingStatus& sharing) {
+  const auto add = [&](const char* outcome, std::uint64_t count) {
+    out.Counter("esc_agent_webhooks_total", "Webhooks that this agent got, by what became of them.",
+                {{"outcome", outcome}}, static_cast<double>(count));
+  };
+  if (sharing.webhooks) {
+    add("accepted", sharing.webhooks->accepted);
+    add("replayed", sharing.webhooks->replayed);
+    add("ignored", sharing.webhooks->ignored);
+    add("wrong_signature", sharing.webhooks->wrongly_signed);
+    add("no_secret", sharing.webhooks->no_secret);
+    add("too_large", sharing.webhooks->too_large);
+    add("malformed", sharing.webhooks->malformed);
+  }
+  if (!sharing.relay) return;
+  const auto relayed = [&](const char* direction, std::uint64_t count) {
+    out.Counter("esc_agent_changes_relayed_total",
+                "Changes that agents told each other: told and failed from here, heard of others.",
+                {{"direction", direction}}, static_cast<double>(count));
+  };
+  relayed("told", sharing.relay->told);
+  relayed("failed", sharing.relay->failed);
+  relayed("heard", sharing.relay->heard);
+}
+
 }  // namespace
 
 void Metrics::CountRpc(std::string_view method, Code code, std::chrono::nanoseconds duration) {
@@ -240,6 +293,10 @@ std::string Metrics::Serialize(const Report& report, const cache::CacheStats& ca
   AddCache(out, cache);
   AddTokens(out, report.tokens);
   if (report.mirror) AddMirror(out, *report.mirror);
+  out.Gauge("esc_agent_sharing", "1 while this agent and others look at ESC once for all.", {},
+            report.sharing.probes ? 1 : 0);
+  if (report.sharing.probes) AddProbes(out, report.sharing.heads, *report.sharing.probes);
+  AddWebhooks(out, report.sharing);
   MutexLock lock(mutex_);
   for (const auto& [key, count] : events_) {
     out.Counter("esc_agent_volume_events_total", "What happened to volumes, by outcome.",

@@ -10,6 +10,7 @@
 #include "agent/cache/environment_cache.h"
 #include "agent/controller/mirror.h"
 #include "agent/identity/token_stats.h"
+#include "agent/status/sharing_status.h"
 #include "agent/volume/volume_status.h"
 #include "base/clock.h"
 #include "base/locked_memory.h"
@@ -28,6 +29,7 @@ struct Report {
   std::vector<cache::EnvironmentStatus> environments;
   std::vector<volume::VolumeStatus> volumes;
   std::optional<controller::MirrorStatus> mirror;  // nothing: the agent does not mirror
+  SharingStatus sharing{};
   LockedMemoryStats secret_memory{};
   std::optional<audit::AuditLog::Stats> audit{};  // nothing: there is no audit log
   identity::TokenStats tokens{};

@@ -106,6 +106,9 @@ ESC_AGENT_ALLOW_PLAIN_HTTP: "true"
 {{- end }}
 ESC_AGENT_REFRESH_INTERVAL: {{ .Values.refreshInterval | quote }}
 ESC_AGENT_MAX_STALE: {{ .Values.maxStale | quote }}
+{{- if not .Values.shareProbes }}
+ESC_AGENT_SHARE_PROBES: "off"
+{{- end }}
 {{- if .Values.webhookSecret }}
 ESC_AGENT_WEBHOOK_SECRET_FILE: /etc/esc-agent-webhook/secret
 {{- end }}

@@ -6,6 +6,9 @@ bin=$1
 
 printf '\n## The agent\n\n'
 "$bin/agent_bench" "$bin"
+printf '\n## Looking for changes\n\n'
+"$bin/change_bench" "$bin"
+"$bin/freshness_bench"
 printf '\n## The mirror\n\n'
 "$bin/mirror_bench"
 printf '\n## The evaluator\n\n'

@@ -22,12 +22,14 @@ class MirrorAgentsTest : public MirrorTest {
   std::string LeasesPath() const {
     return "/apis/coordination.k8s.io/v1/namespaces/" + bed_->name() + "-agents/leases";
   }
-  // The nodes that hold leases, and how many.
+  // The nodes that hold leases of the mirror, and how many.
   std::map<std::string, int> Holders() const {
     std::map<std::string, int> holders;
     const json list = bed_->Get(LeasesPath());
     if (!list.is_object()) return holders;
     for (const json& lease : list["items"]) {
+      // Not those for looking at ESC.
+      if (!lease["metadata"]["name"].get<std::string>().starts_with("esc-agent-mirror-")) continue;
       const std::string holder = lease["spec"].value("holderIdentity", "");
       if (!holder.empty()) ++holders[holder.substr(0, holder.find('_'))];
     }

@@ -41,7 +41,7 @@ DEPENDENCIES = {
     "agent/audit": ["base", "esc", "fuse", "csi", "agent/volume"],
     "agent/status": ["base", "esc", "csi", "agent/audit", "agent/cache", "agent/identity", "agent/store",
                      "agent/volume",
-                     "agent/controller"],
+                     "agent/controller", "agent/freshness"],
     "agent/mirror": ["base", "esc", "esc/edit", "kube", "agent/cache", "agent/store", "agent/template"],
     "agent/controller": ["base", "esc", "esc/edit", "kube", "agent/cache", "agent/store", "agent/mirror",
                          "agent/template", "agent/volume"],

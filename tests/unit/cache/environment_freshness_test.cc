@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -59,8 +60,36 @@ class EnvironmentFreshnessTest : public ::testing::Test {
 
   Clock::TimePoint now_{1000h};
   Clock::WallTime wall_{1767225600s};  // 2026-01-01T00:00:00Z
-  EnvironmentState state_{{.jitter = 0}, 1};
+  EnvironmentState state_{{.jitter = 0, .max_age = {.known = 1h}, .shared_interval = kInterval}, 1};
 };
+
+TEST_F(EnvironmentFreshnessTest, WhoWantsToKnowSoonerThanOthersLookAsksByItself) {
+  Open();
+  EXPECT_TRUE(state_.Plan(now_, kInterval).accept_shared);
+  EXPECT_FALSE(state_.Plan(now_, kInterval / 2).accept_shared);
+}
+
+TEST_F(EnvironmentFreshnessTest, WhatManyOpenedAtOnceIsOpenedAgainAtDifferentTimes) {
+  std::set<std::chrono::seconds> times;
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    EnvironmentState state({.max_age = {.known = 1h}}, seed * 123456789);
+    AttemptResult result;
+    result.head = HeadOf("1");
+    result.opened = esc::Value::MakeObject({});
+    static_cast<void>(state.Plan(now_, kInterval));
+    state.Apply(std::move(result), {.started = now_, .finished = now_, .wall_finished = wall_},
+                kInterval);
+    ImportClosure closure;
+    closure.kind = Kind::kStatic;
+    state.TakeClosure(std::move(closure), now_, kInterval);
+    Clock::TimePoint time = now_;
+    while (!state.Plan(time, kInterval).must_open) time += 10s;
+    times.insert(std::chrono::duration_cast<std::chrono::seconds>(time - now_));
+  }
+  EXPECT_GE(times.size(), 8U);
+  EXPECT_GE(*times.begin(), 54min);
+  EXPECT_LE(*times.rbegin(), 1h);
+}
 
 TEST_F(EnvironmentFreshnessTest, MaxAgeGoesByTheClosure) {
   Open();
@@ -205,7 +234,7 @@ TEST(EnvironmentFreshnessSpread, WhatGotTooOldInAnOutageIsNotOpenedByAllAtOnce) 
   Clock::TimePoint earliest = Clock::TimePoint::max();
   Clock::TimePoint latest = Clock::TimePoint::min();
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
-    EnvironmentState state({.jitter = 0.1}, seed);
+    EnvironmentState state({.jitter = 0.1, .max_age = {.known = 1h}}, seed);
     Clock::TimePoint now{1000h};
     const auto apply = [&](AttemptResult result) {
       static_cast<void>(state.Plan(now, kInterval));

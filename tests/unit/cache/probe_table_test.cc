@@ -50,6 +50,15 @@ TEST_F(ProbeTableTest, WhatIsRecentEnoughIsNotAskedAgain) {
   EXPECT_EQ(table_.GetStats().kept, 1U);
 }
 
+TEST_F(ProbeTableTest, WhatOthersKnowIsNotUsedWhereItIsNotWanted) {
+  source_.known = HeadSource::Known{
+      .head = esc::EnvironmentHead{.etag = "", .revision = "of others"}, .since = clock_.Now()};
+  const auto before = clock_.Now() - 9s;
+  EXPECT_EQ(table_.Head(api_, Target(), before, {})->revision, "of others");
+  EXPECT_EQ(table_.Head(api_, Target(), before, {}, /*accept_shared=*/false)->revision, "1");
+  EXPECT_EQ(api_.heads(), 1);
+}
+
 TEST_F(ProbeTableTest, IdentitiesDoNotShare) {
   ASSERT_TRUE(Head(clock_.Now()));
   ASSERT_TRUE(table_.Head(api_, Target(kDev, "you"), clock_.Now(), {}));

@@ -18,7 +18,7 @@ class ProbeDutyTest : public ::testing::Test {
  protected:
   // As the API server would.
   void Write() {
-    for (const auto& [name, text] : duty_.PendingWrites(wall_)) {
+    for (const auto& [name, text] : duty_.PendingWrites(now_)) {
       if (text) {
         data_[name] = *text;
       } else {
@@ -67,11 +67,11 @@ TEST_F(ProbeDutyTest, AsksOnceAnIntervalAndWritesChangesOnly) {
     now_ += 1ms;
     EXPECT_EQ(duty_.NextTime(), now_);
     EXPECT_EQ(AskAll(kOne), 1);
-    EXPECT_TRUE(duty_.PendingWrites(wall_).empty());
+    EXPECT_TRUE(duty_.PendingWrites(now_).empty());
   }
   now_ += 10s;
   AskAll(esc::EnvironmentHead{.etag = "e2", .revision = "2"});
-  EXPECT_EQ(duty_.PendingWrites(wall_).size(), 1U);
+  EXPECT_EQ(duty_.PendingWrites(now_).size(), 1U);
 }
 
 TEST_F(ProbeDutyTest, ANewHolderVouchesWhenItHasAskedForEverything) {
@@ -99,21 +99,46 @@ TEST_F(ProbeDutyTest, AFailureIsToldWhenItIsOneTwice) {
   now_ += 10s;
   const Result<esc::EnvironmentHead> away = Unavailable("away");
   EXPECT_EQ(AskAll(away), 1);
-  EXPECT_TRUE(duty_.PendingWrites(wall_).empty());
+  EXPECT_TRUE(duty_.PendingWrites(now_).empty());
   now_ += 2s;
   EXPECT_EQ(AskAll(away), 1);
   Write();
   EXPECT_EQ(Told()->state, SharedAnswer::State::kFailing);
-  // One HEAD an interval while it lasts, and one write at its end.
+  // Little more than a HEAD an interval while it lasts, and one write at its end.
   for (int i = 0; i < 5; ++i) {
-    now_ += 10s;
+    now_ += 7999ms;
+    EXPECT_EQ(AskAll(away), 0);
+    now_ += 1ms;
     EXPECT_EQ(AskAll(away), 1);
-    EXPECT_TRUE(duty_.PendingWrites(wall_).empty());
+    EXPECT_TRUE(duty_.PendingWrites(now_).empty());
   }
   now_ += 10s;
   AskAll(kOne);
   Write();
   EXPECT_EQ(Told()->state, SharedAnswer::State::kOk);
+}
+
+TEST_F(ProbeDutyTest, WhenOneIsAnsweredAgainTheOthersAreAskedSoon) {
+  SharedTarget other = target_;
+  other.ref.environment = "prod";
+  Register(target_);
+  Register(other);
+  now_ += 1s;
+  AskAll(kOne);
+  const Result<esc::EnvironmentHead> away = Unavailable("away");
+  now_ += 10s;
+  AskAll(away);
+  now_ += 2s;
+  AskAll(away);
+  now_ += 4s;
+  EXPECT_EQ(AskAll(away), 0);
+  now_ += 4s;
+  const std::vector<SharedTarget> due = duty_.TakeDue(now_);
+  ASSERT_EQ(due.size(), 2U);
+  duty_.Answered(due[0], away, now_);
+  duty_.Answered(due[1], kOne, now_);
+  now_ += 1s;
+  EXPECT_EQ(AskAll(kOne), 1);
 }
 
 TEST_F(ProbeDutyTest, OtherErrorsAreAnswers) {
@@ -135,13 +160,30 @@ TEST_F(ProbeDutyTest, WhatNobodyWantsIsTakenOut) {
   duty_.Observe(data_, now_);
   now_ += 1s;
   AskAll(kOne);
-  wall_ += 3h;
+  now_ += 2h;
+  wall_ += 2h;
+  Register(target_);
+  now_ += 3h;
   Write();
   EXPECT_EQ(data_.size(), 3U);  // the target, its answer, the holder
-  wall_ += 1s;
+  now_ += 1s;
   Write();
   EXPECT_EQ(data_.size(), 1U);
   EXPECT_EQ(duty_.size(), 0);
+}
+
+TEST_F(ProbeDutyTest, OtherNodesClocksDoNotMatter) {
+  wall_ -= 24h * 365;
+  Register(target_);
+  now_ += 1s;
+  AskAll(kOne);
+  Write();
+  EXPECT_EQ(data_.size(), 3U);
+  wall_ += 24h * 730;
+  Register(target_);
+  now_ += 10s;
+  AskAll(kOne);
+  EXPECT_TRUE(duty_.PendingWrites(now_).empty());
 }
 
 TEST_F(ProbeDutyTest, ACallUnderWayIsNotMadeTwice) {

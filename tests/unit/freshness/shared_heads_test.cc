@@ -107,6 +107,10 @@ TEST_F(SharedHeadsTest, WhereEscAnswersTheAgentAsksByItself) {
   Tell(State::kFailing);
   while (Revision() != "ask") clock_.Advance(1s);
   heads_.Asked(key_, true);
+  EXPECT_NE(Revision(), "ask") << "the holder may be about to see it";
+  clock_.Advance(12s);
+  EXPECT_EQ(Revision(), "ask");
+  heads_.Asked(key_, true);
   for (int i = 0; i < 59; ++i) {
     EXPECT_EQ(Revision(), "ask");
     clock_.Advance(1s);
@@ -133,6 +137,39 @@ TEST_F(SharedHeadsTest, WhatIsMissingIsRegisteredOnce) {
   Revision();
   clock_.Advance(1800s);
   EXPECT_EQ(heads_.TakeRegistrations().size(), 1U);
+}
+
+TEST_F(SharedHeadsTest, NotMoreThanHasRoomIsRegistered) {
+  Revision();
+  clock_.Advance(3s);
+  const int shard = target_.ShardOf(kProbeShards);
+  heads_.Observe(shard, {{"a.0123456789abcdef", std::string(kMaxShardBytes - 100, 'x')}});
+  EXPECT_TRUE(heads_.TakeRegistrations().empty());
+  EXPECT_EQ(heads_.GetStats().left_out, 1);
+  EXPECT_EQ(Revision(), "ask");
+  heads_.Observe(shard, {});
+  clock_.Advance(600s);
+  EXPECT_EQ(heads_.TakeRegistrations().size(), 1U);
+  EXPECT_EQ(heads_.GetStats().left_out, 0);
+}
+
+TEST_F(SharedHeadsTest, EnvironmentsWithEndlessNamesAreNotShared) {
+  cache::EnvironmentKey key = key_;
+  key.ref.environment = std::string(kMaxTargetBytes, 'x');
+  EXPECT_FALSE(heads_.Find(key));
+  EXPECT_EQ(heads_.GetStats().targets, 0);
+}
+
+TEST_F(SharedHeadsTest, OtherNodesClocksDoNotMatter) {
+  heads_.Observe(
+      target_.ShardOf(kProbeShards),
+      {{kTargetKey + target_.Id(), ToText(Registration{target_, {}})},
+       {kAnswerKey + target_.Id(), ToText(SharedAnswer{State::kOk, {.etag = "", .revision = "1"}})},
+       {kHolderKey, "holder"}});
+  EXPECT_EQ(Revision(), "1");
+  clock_.Advance(3540s);
+  EXPECT_EQ(Revision(), "1");
+  EXPECT_TRUE(heads_.TakeRegistrations().empty()) << "it is new to this agent";
 }
 
 TEST_F(SharedHeadsTest, WhatAnotherAgentHasRegisteredIsLeftAlone) {

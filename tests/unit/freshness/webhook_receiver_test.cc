@@ -81,7 +81,8 @@ TEST_F(WebhookReceiverTest, RefusesWhatIsNotSigned) {
   std::filesystem::remove(folder_ / "secret");
   EXPECT_EQ(receiver_.Receive(request), 401);
   EXPECT_TRUE(changes_.empty());
-  EXPECT_EQ(receiver_.GetStats().rejected, 6U);
+  EXPECT_EQ(receiver_.GetStats().no_secret, 2U);
+  EXPECT_EQ(receiver_.GetStats().wrongly_signed, 4U);
 }
 
 TEST_F(WebhookReceiverTest, AReplayDoesNothing) {

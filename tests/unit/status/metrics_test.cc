@@ -73,5 +73,35 @@ TEST(Metrics, CountsVolumeEventsByOutcome) {
               HasSubstr("esc_agent_volume_events_total{event=\"rotate\",outcome=\"error\"} 1\n"));
 }
 
+TEST(Metrics, TellsOfSharing) {
+  Report report = testing::MakeReport();
+  EXPECT_THAT(Metrics().Serialize(report, {}), HasSubstr("esc_agent_sharing 0\n"));
+  report.sharing.heads = {.targets = 5, .shared = 3, .left_out = 1};
+  report.sharing.probes = {.shards_held = 1,
+                           .shards_followed = 3,
+                           .probes = 9,
+                           .probe_failures = 2,
+                           .writes = 7,
+                           .write_failures = 7,
+                           .age = seconds(3)};
+  report.sharing.webhooks = {.accepted = 2, .wrongly_signed = 1};
+  report.sharing.relay = {.told = 2, .failed = 1, .heard = 4};
+  const std::string text = Metrics().Serialize(report, {});
+  const auto has = [&](const std::string& line) { EXPECT_THAT(text, HasSubstr(line + "\n")); };
+  has("esc_agent_sharing 1");
+  has("esc_agent_probe_shards{role=\"leader\"} 1");
+  has("esc_agent_probe_shards{role=\"follower\"} 3");
+  has("esc_agent_probe_targets{asked_by=\"leader\"} 3");
+  has("esc_agent_probe_targets{asked_by=\"agent\"} 2");
+  has("esc_agent_probe_targets_left_out 1");
+  has("esc_agent_probe_leader_age_seconds 3");
+  has("esc_agent_probes_total{outcome=\"ok\"} 7");
+  has("esc_agent_probes_total{outcome=\"error\"} 2");
+  has("esc_agent_probe_writes_total{outcome=\"error\"} 7");
+  has("esc_agent_webhooks_total{outcome=\"accepted\"} 2");
+  has("esc_agent_webhooks_total{outcome=\"wrong_signature\"} 1");
+  has("esc_agent_changes_relayed_total{direction=\"heard\"} 4");
+}
+
 }  // namespace
 }  // namespace escagent::status

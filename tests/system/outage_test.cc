@@ -1,0 +1,187 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/mount.h>
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/component/base/test_certificate.h"
+#include "tests/system/esc_front.h"
+#include "tests/system/process.h"
+#include "tests/system/testbed.h"
+
+// ESC that cannot be reached, or answers nonsense, with the real agent: over HTTPS, by a name. What
+// is mounted, and new pods of a known environment, get the last values; the end is seen within an
+// interval.
+
+namespace escagent::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+using ::testing::HasSubstr;
+using Mode = EscFront::Mode;
+
+constexpr char kEnvironment[] = "acme/web/dev";
+constexpr char kName[] = "esc.example.test";
+// An interval of a second, its jitter, and the time that a busy machine takes.
+constexpr milliseconds kRecovery{1100 + 3000};
+
+class OutageTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { EnterPrivateMountNamespace(); }
+
+  void SetUp() override {
+    // Names are resolved by files of the test.
+    WriteAll(hosts_, "127.0.0.1 esc.example.test\n");
+    WriteAll(bed_.folder() + "/resolv.conf",
+             "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n");
+    Cover(hosts_, "/etc/hosts");
+    Cover(bed_.folder() + "/resolv.conf", "/etc/resolv.conf");
+    bed_.WriteEnvironment(kEnvironment, "values: {app: {hello: world}}\n");
+    bed_.StartDevServer();
+    front_ = std::make_unique<EscFront>(bed_.esc_url());
+    front_->Start(certificate_);
+    WriteAll(bed_.folder() + "/ca.pem", authority_.Pem());
+    bed_.WriteStoreFile("store.yaml", R"(apiVersion: external-secrets.io/v1
+kind: ClusterSecretStore
+metadata: {name: store}
+spec:
+  provider:
+    pulumi:
+      apiUrl: https://esc.example.test:)" +
+                                          std::to_string(front_->port()) + R"(/api/esc
+      organization: acme
+      project: web
+      environment: dev
+      accessToken: {secretRef: {name: "file:)" +
+                                          bed_.folder() + "/token\"}}\n");
+  }
+  void TearDown() override {
+    for (const std::string& path : covered_) umount2(path.c_str(), MNT_DETACH);
+  }
+  void Cover(const std::string& file, const std::string& path) {
+    ASSERT_EQ(mount(file.c_str(), path.c_str(), nullptr, MS_BIND, nullptr), 0) << path;
+    covered_.push_back(path);
+  }
+  void StartAgent(std::vector<std::string> flags = {}) {
+    flags.insert(flags.end(),
+                 {"--refresh-interval", "1s", "--esc-ca-file", bed_.folder() + "/ca.pem"});
+    bed_.StartAgent(flags);
+  }
+  InlineVolume Volume(const std::string& pod) const {
+    return bed_.Volume(pod, {{"clusterSecretStore", "store"}, {"path", "app"}});
+  }
+  std::string Publish(const std::string& pod) {
+    const Result<std::string> target = bed_.kubelet().Publish(bed_.endpoint(), Volume(pod));
+    EXPECT_TRUE(target) << target.error().message;
+    return target ? *target : "";
+  }
+  bool AwaitCondition(const std::string& pod, bool abnormal, seconds patience = seconds(30)) {
+    return WaitFor(
+        [&] {
+          const auto stats = bed_.kubelet().Stats(bed_.endpoint(), Volume(pod));
+          return stats && stats->volume_condition().abnormal() == abnormal;
+        },
+        patience);
+  }
+
+  // Values are served meanwhile, and a change made meanwhile is visible soon after.
+  void Survives(const std::function<void()>& begin, const std::function<void()>& end,
+                milliseconds more = milliseconds(0), seconds patience = seconds(30)) {
+    StartAgent();
+    const std::string first = Publish("first");
+    ASSERT_EQ(ReadAll(first + "/hello"), "world");
+    begin();
+    ASSERT_TRUE(AwaitCondition("first", true, patience)) << "the agent says so";
+    EXPECT_EQ(ReadAll(first + "/hello"), "world");
+    const std::string second = Publish("second");
+    EXPECT_EQ(ReadAll(second + "/hello"), "world");
+    bed_.WriteEnvironment(kEnvironment, "values: {app: {hello: back}}\n");
+    end();
+    const auto back = steady_clock::now();
+    EXPECT_TRUE(WaitFor([&] { return ReadAll(second + "/hello") == "back"; }, seconds(60)));
+    EXPECT_LE(steady_clock::now() - back, kRecovery + more);
+    EXPECT_TRUE(WaitFor([&] { return ReadAll(first + "/hello") == "back"; }, seconds(20)));
+    EXPECT_TRUE(AwaitCondition("first", false));
+  }
+  void SurvivesMode(Mode mode, milliseconds more = milliseconds(0)) {
+    Survives([&] { front_->SetMode(mode); }, [&] { front_->SetMode(Mode::kPass); }, more);
+  }
+  void SurvivesCertificate(const TestCertificate& certificate) {
+    Survives(
+        [&] {
+          front_->Stop();
+          front_->Start(certificate);
+        },
+        [&] {
+          front_->Stop();
+          front_->Start(certificate_);
+        });
+  }
+
+  Testbed bed_{ProgramFolder()};
+  const std::string hosts_ = bed_.folder() + "/hosts";
+  const TestCertificate authority_ = TestCertificate::Authority("Test CA");
+  const TestCertificate certificate_ =
+      TestCertificate::Server(authority_, std::string("DNS:") + kName);
+  std::unique_ptr<EscFront> front_;
+  std::vector<std::string> covered_;
+};
+
+TEST_F(OutageTest, NothingListens) {
+  Survives([&] { front_->Stop(); }, [&] { front_->Start(certificate_); });
+}
+
+TEST_F(OutageTest, TheNameCannotBeResolved) {
+  Survives(
+      [&] {
+        front_->Stop();
+        WriteAll(hosts_, "127.0.0.1 another.example.test\n");
+        front_->Start(certificate_);
+      },
+      [&] { WriteAll(hosts_, "127.0.0.1 esc.example.test\n"); },
+      // libcurl remembers an address for a minute (CURLOPT_DNS_CACHE_TIMEOUT).
+      milliseconds(0), seconds(100));
+}
+
+TEST_F(OutageTest, ACertificateOfAnAuthorityThatNobodyKnows) {
+  const TestCertificate other = TestCertificate::Authority("Another CA");
+  SurvivesCertificate(TestCertificate::Server(other, std::string("DNS:") + kName));
+}
+
+TEST_F(OutageTest, ACertificateThatHasExpired) {
+  SurvivesCertificate(TestCertificate::Server(authority_, std::string("DNS:") + kName, -1));
+}
+
+TEST_F(OutageTest, ServerErrors) { SurvivesMode(Mode::kError); }
+TEST_F(OutageTest, TooManyRequests) { SurvivesMode(Mode::kBusy, milliseconds(2000 + 500)); }
+TEST_F(OutageTest, BodiesThatEndTooSoon) { SurvivesMode(Mode::kTruncate); }
+TEST_F(OutageTest, BodiesThatAreNoJson) { SurvivesMode(Mode::kGarbage); }
+TEST_F(OutageTest, NoAnswer) { SurvivesMode(Mode::kHang); }
+
+TEST_F(OutageTest, NewPodsAreServedUntilMaxStale) {
+  StartAgent({"--max-stale", "3s"});
+  const std::string first = Publish("first");
+  front_->Stop();
+  ASSERT_TRUE(AwaitCondition("first", true));
+  EXPECT_TRUE(WaitFor(
+      [&] {
+        const auto target = bed_.kubelet().Publish(bed_.endpoint(), Volume("late"));
+        if (target) static_cast<void>(bed_.kubelet().Unpublish(bed_.endpoint(), Volume("late")));
+        return !target && target.error().code == Code::kUnavailable;
+      },
+      seconds(30)));
+  EXPECT_EQ(ReadAll(first + "/hello"), "world") << "what is mounted stays";
+  front_->Start(certificate_);
+  EXPECT_TRUE(AwaitCondition("first", false));
+  EXPECT_EQ(ReadAll(Publish("last") + "/hello"), "world");
+}
+
+}  // namespace
+}  // namespace escagent::testing
