@@ -26,6 +26,8 @@ EscFront::~EscFront() { Stop(); }
 void EscFront::Start(const TestCertificate& certificate) {
   server_ = std::make_unique<httplib::SSLServer>(certificate.x509(), certificate.private_key());
   server_->new_task_queue = [] { return new httplib::ThreadPool(16); };
+  // Each request is a connection, and so meets names and certificates.
+  server_->set_keep_alive_max_count(1);
   const auto answer = [this](const httplib::Request& request, httplib::Response& response) {
     Answer(request, response);
   };
