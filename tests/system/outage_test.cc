@@ -3,10 +3,12 @@
 #include <sys/mount.h>
 
 #include <chrono>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/component/base/test_certificate.h"
@@ -38,7 +40,7 @@ class OutageTest : public ::testing::Test {
 
   void SetUp() override {
     // Names are resolved by files of the test.
-    WriteAll(hosts_, "127.0.0.1 esc.example.test\n");
+    SetHosts("127.0.0.1 esc.example.test\n");
     WriteAll(bed_.folder() + "/resolv.conf",
              "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n");
     Cover(hosts_, "/etc/hosts");
@@ -68,6 +70,10 @@ spec:
   void Cover(const std::string& file, const std::string& path) {
     ASSERT_EQ(mount(file.c_str(), path.c_str(), nullptr, MS_BIND, nullptr), 0) << path;
     covered_.push_back(path);
+  }
+  // In place: what covers /etc/hosts is this very file.
+  void SetHosts(std::string_view lines) {
+    std::ofstream(hosts_, std::ios::binary | std::ios::trunc) << lines;
   }
   void StartAgent(std::vector<std::string> flags = {}) {
     flags.insert(flags.end(),
@@ -136,6 +142,13 @@ spec:
 
 TEST_F(OutageTest, NothingListens) {
   Survives([&] { front_->Stop(); }, [&] { front_->Start(certificate_); });
+}
+
+TEST_F(OutageTest, TheNameCannotBeResolved) {
+  Survives([&] { SetHosts("127.0.0.1 another.example.test\n"); },
+           [&] { SetHosts("127.0.0.1 esc.example.test\n"); },
+           // libcurl remembers an address for a minute (CURLOPT_DNS_CACHE_TIMEOUT).
+           milliseconds(0), seconds(100));
 }
 
 TEST_F(OutageTest, ACertificateOfAnAuthorityThatNobodyKnows) {
