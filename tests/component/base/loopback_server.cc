@@ -46,14 +46,11 @@ LoopbackServer::LoopbackServer(std::unique_ptr<httplib::Server> server, std::str
   server_->set_keep_alive_max_count(100000);
   server_->set_keep_alive_timeout(60);
   server_->set_tcp_nodelay(true);
-  server_->set_logger([this](const httplib::Request& request, const httplib::Response&) {
+  // Before the answer, so that who has that finds the request here.
+  server_->set_pre_routing_handler([this](const httplib::Request& request, httplib::Response&) {
     const MutexLock lock(mutex_);
     client_ports_.insert(request.remote_port);
     ++requests_;
-  });
-  // Before the answer, so that who has that finds the name here.
-  server_->set_pre_routing_handler([this](const httplib::Request& request, httplib::Response&) {
-    const MutexLock lock(mutex_);
     clients_.push_back(ClientOf(request));
     return httplib::Server::HandlerResponse::Unhandled;
   });
