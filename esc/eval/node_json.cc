@@ -8,7 +8,11 @@
 
 namespace escagent::eval {
 
+namespace {
+
 using Kind = esc::Value::Kind;
+
+}  // namespace
 
 void WireWriter::Open(char bracket) {
   out_.Append(bracket);
