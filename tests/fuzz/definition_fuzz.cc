@@ -35,7 +35,7 @@ class TwoDefinitions final : public eval::EnvironmentLoader {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   TwoDefinitions loader(text);
-  for (const eval::Mode mode : {eval::Mode::kOpen, eval::Mode::kCheck}) {
+  for (const eval::EvalMode mode : {eval::EvalMode::kOpen, eval::EvalMode::kCheck}) {
     eval::EvalOptions options;
     options.mode = mode;
     options.loader = &loader;
