@@ -1,7 +1,5 @@
 #include "esc/value_json.h"
 
-#include <nlohmann/json.hpp>
-
 #include "base/json.h"
 #include "esc/json_writer.h"
 #include "esc/value_reader.h"
@@ -17,32 +15,20 @@ Result<Value> Read(std::string_view text, std::string_view what, ValueReader::Do
   return reader.TakeResult();
 }
 
-void WriteNumber(int number, SecretBuilder& out) { out.Append(std::to_string(number)); }
-
-void WritePosition(const SourcePosition& position, SecretBuilder& out) {
-  out.Append("{\"line\":");
-  WriteNumber(position.line, out);
-  out.Append(",\"column\":");
-  WriteNumber(position.column, out);
-  out.Append(",\"byte\":");
-  WriteNumber(position.byte, out);
-  out.Append('}');
-}
-
-void WriteTrace(const SourceRange& range, SecretBuilder& out) {
-  out.Append("\"trace\":{\"def\":{\"environment\":");
-  WriteJsonString(range.environment, false, out);
-  out.Append(",\"begin\":");
-  WritePosition(range.begin, out);
-  out.Append(",\"end\":");
-  WritePosition(range.end, out);
+void WriteTrace(std::string_view environment, SecretBuilder& out) {
+  constexpr std::string_view kPosition = R"({"line":0,"column":0,"byte":0})";
+  out.Append(R"("trace":{"def":{"environment":)");
+  WriteJsonString(environment, false, out);
+  out.Append(R"(,"begin":)");
+  out.Append(kPosition);
+  out.Append(R"(,"end":)");
+  out.Append(kPosition);
   out.Append("}}");
 }
 
 class NodeWriter {
  public:
-  NodeWriter(const WireOptions& options, PropertyPath path, SecretBuilder& out)
-      : options_(options), path_(std::move(path)), out_(out) {}
+  NodeWriter(const WireOptions& options, SecretBuilder& out) : options_(options), out_(out) {}
 
   void WriteNode(const Value& value) {
     out_.Append('{');
@@ -72,7 +58,7 @@ class NodeWriter {
     }
     if (!options_.omit_trace) {
       next_member();
-      WriteTrace(RangeHere(), out_);
+      WriteTrace(options_.environment, out_);
     }
     out_.Append('}');
   }
@@ -85,9 +71,7 @@ class NodeWriter {
       separator = ",";
       WriteJsonString(key, false, out_);
       out_.Append(':');
-      path_.Append(key);
       WriteNode(member);
-      path_.RemoveLast();
     }
     out_.Append('}');
   }
@@ -107,22 +91,12 @@ class NodeWriter {
     out_.Append('[');
     for (std::size_t i = 0; i < array.elements().size(); ++i) {
       if (i > 0) out_.Append(',');
-      path_.Append(i);
       WriteNode(array.elements()[i]);
-      path_.RemoveLast();
     }
     out_.Append(']');
   }
 
-  SourceRange RangeHere() const {
-    if (options_.range) {
-      if (std::optional<SourceRange> range = options_.range(path_)) return *std::move(range);
-    }
-    return {.environment = options_.environment, .begin = {}, .end = {}};
-  }
-
   const WireOptions& options_;
-  PropertyPath path_;
   SecretBuilder& out_;
 };
 
@@ -136,21 +110,8 @@ Result<Value> ParseEnvironment(std::string_view text, std::string_view what) {
   return Read(text, what, ValueReader::Document::kEnvironment);
 }
 
-void WriteValueNode(const Value& value, const PropertyPath& path, const WireOptions& options,
-                    SecretBuilder& out) {
-  NodeWriter(options, path, out).WriteNode(value);
-}
-
-void WriteEnvironment(const Value& properties, const WireOptions& options,
-                      std::span<const Diagnostic> diagnostics, SecretBuilder& out) {
-  out.Append("{\"exprs\":{},\"properties\":");
-  NodeWriter(options, PropertyPath(), out).WriteMembers(properties);
-  out.Append(",\"schema\":{},\"executionContext\":{\"properties\":{},\"schema\":{}}");
-  if (!diagnostics.empty()) {
-    out.Append(",\"diagnostics\":");
-    out.Append(DumpJson(DiagnosticsToJson(diagnostics)));
-  }
-  out.Append('}');
+void WriteValueNode(const Value& value, const WireOptions& options, SecretBuilder& out) {
+  NodeWriter(options, out).WriteNode(value);
 }
 
 }  // namespace escagent::esc

@@ -1,15 +1,10 @@
 #pragma once
 
-#include <functional>
-#include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
 #include "base/secret.h"
-#include "esc/diagnostic.h"
-#include "esc/property_path.h"
 #include "esc/value.h"
 
 // Values in the shape of ESC's REST API (reference/esc-api.md "JSON shapes"):
@@ -33,41 +28,18 @@ Result<Value> ParseValueNode(std::string_view text, std::string_view what);
 // environment, but a document of only unknown members is refused: it is some other server's answer.
 Result<Value> ParseEnvironment(std::string_view text, std::string_view what);
 
-struct SourcePosition {
-  int line = 0;    // 1-based
-  int column = 0;  // 1-based, in characters as ESC counts them
-  int byte = 0;
-};
-
-// Where in a definition a value comes from.
-struct SourceRange {
-  std::string environment;
-  SourcePosition begin;
-  SourcePosition end;
-};
-
 struct WireOptions {
-  // Named in the trace of values whose range is not known.
+  // Named in the traces, whose ranges are empty.
   std::string environment = {};
-  // The range of the value at a path of keys; nothing when not known (then it is a zero range in
-  // `environment`). May be empty. Called once for each node.
-  std::function<std::optional<SourceRange>(const PropertyPath& path)> range = {};
   // As servers before 3.259.0: no "value" member for null.
   bool omit_null_value = false;
   // As servers that evaluate without traces: no "trace" member.
   bool omit_trace = false;
 };
 
-// Writes one node; `path` is where it lies in its environment, for options.range. With both
-// omissions off the official Go SDK, which insists on "value" and "trace", reads it. Unknown values
-// are written as null with "unknown": true.
-void WriteValueNode(const Value& value, const PropertyPath& path, const WireOptions& options,
-                    SecretBuilder& out);
-
-// Writes an environment with these properties (an object); "exprs", "schema" and
-// "executionContext" are present but empty. `diagnostics` is a member of its own, as the answer of
-// check has it, when not empty.
-void WriteEnvironment(const Value& properties, const WireOptions& options,
-                      std::span<const Diagnostic> diagnostics, SecretBuilder& out);
+// Writes one node, as ParseValueNode() reads it. With both omissions off the official Go SDK, which
+// insists on "value" and "trace", reads it. Unknown values are written as null with "unknown":
+// true.
+void WriteValueNode(const Value& value, const WireOptions& options, SecretBuilder& out);
 
 }  // namespace escagent::esc

@@ -23,7 +23,7 @@ void Require(bool condition) {
 void CheckNodeRoundTrip(const Value& value) {
   if (value.ContainsUnknown()) return;
   SecretBuilder out;
-  escagent::esc::WriteValueNode(value, {}, {.environment = "dev"}, out);
+  escagent::esc::WriteValueNode(value, {.environment = "dev"}, out);
   const Result<Value> again = escagent::esc::ParseValueNode(out.Reveal(), "again");
   // The trace adds levels: at the limit of the depth the copy may be refused.
   Require(!again || again->Equals(value));

@@ -219,28 +219,10 @@ TEST(ParseEnvironmentTest, RefusesWhatIsNoEnvironment) {
 // What the strict official Go SDK wants of every node: "value" and "trace".
 TEST(WriteValueNodeTest, WritesValueAndTraceAlways) {
   SecretBuilder out;
-  WriteValueNode(Value::Null(), {}, {.environment = "dev"}, out);
+  WriteValueNode(Value::Null(), {.environment = "dev"}, out);
   EXPECT_EQ(out.Reveal(),
             R"({"value":null,"trace":{"def":{"environment":"dev",)"
             R"("begin":{"line":0,"column":0,"byte":0},"end":{"line":0,"column":0,"byte":0}}}})");
-}
-
-TEST(WriteValueNodeTest, AsksForTheRangeOfEachValue) {
-  const Value value = *ParseValueNode(R"({"value": {"a": {"value": [{"value": 1}]}}})", "test");
-  std::vector<std::string> asked;
-  WireOptions options;
-  options.environment = "fallback";
-  options.range = [&asked](const PropertyPath& path) -> std::optional<SourceRange> {
-    asked.push_back(path.ToString());
-    if (path.ToString() != "root.a[0]") return std::nullopt;
-    return SourceRange{"base", {3, 5, 20}, {3, 6, 21}};
-  };
-  SecretBuilder out;
-  WriteValueNode(value, *PropertyPath::Parse("root"), options, out);
-  EXPECT_THAT(asked, ::testing::UnorderedElementsAre("root", "root.a", "root.a[0]"));
-  EXPECT_THAT(std::string(out.Reveal()),
-              HasSubstr(R"({"value":1,"trace":{"def":{"environment":"base","begin":{"line":3,)"
-                        R"("column":5,"byte":20},"end":{"line":3,"column":6,"byte":21}}}})"));
 }
 
 TEST(WriteValueNodeTest, FlagsAndOldShapes) {
@@ -248,46 +230,31 @@ TEST(WriteValueNodeTest, FlagsAndOldShapes) {
       R"({"value": {"n": {"value": null}, "s": {"value": "x", "secret": true}, "u": {"unknown": true}}})",
       "test");
   SecretBuilder fresh;
-  WriteValueNode(value, {}, {.omit_trace = true}, fresh);
+  WriteValueNode(value, {.omit_trace = true}, fresh);
   EXPECT_EQ(fresh.Reveal(), R"({"value":{"n":{"value":null},"s":{"value":"x","secret":true},)"
                             R"("u":{"value":null,"unknown":true}}})");
   SecretBuilder old;
-  WriteValueNode(value, {}, {.omit_null_value = true, .omit_trace = true}, old);
+  WriteValueNode(value, {.omit_null_value = true, .omit_trace = true}, old);
   EXPECT_EQ(old.Reveal(),
             R"({"value":{"n":{},"s":{"value":"x","secret":true},"u":{"unknown":true}}})");
 }
 
-TEST(WriteEnvironmentTest, ReadsBackEqualInEveryShape) {
-  const Value properties = *ParseEnvironment(
-      R"({"properties": {"a": {"value": {"s": {"value": "\"<\u2028\n"}, "n": {"value": 1.10}}, "secret": true},
+TEST(WriteValueNodeTest, ReadsBackEqualInEveryShape) {
+  const Value value = *ParseValueNode(
+      R"({"value": {"a": {"value": {"s": {"value": "\"<\u2028\n"}, "n": {"value": 1.10}}, "secret": true},
           "l": {"value": [{"value": null}, {"value": false}, {"unknown": true}]}}})",
       "test");
   for (const bool omit_null : {false, true}) {
     for (const bool omit_trace : {false, true}) {
       SecretBuilder out;
-      WriteEnvironment(
-          properties,
-          {.environment = "d\"ev", .omit_null_value = omit_null, .omit_trace = omit_trace}, {},
+      WriteValueNode(
+          value, {.environment = "d\"ev", .omit_null_value = omit_null, .omit_trace = omit_trace},
           out);
-      const Result<Value> read = ParseEnvironment(out.Reveal(), "test");
+      const Result<Value> read = ParseValueNode(out.Reveal(), "test");
       ASSERT_TRUE(read) << read.error().message;
-      EXPECT_TRUE(read->Equals(properties));
+      EXPECT_TRUE(read->Equals(value));
     }
   }
-}
-
-TEST(WriteEnvironmentTest, HasEveryMember) {
-  SecretBuilder out;
-  const Diagnostic diagnostic{.summary = "unknown property \"x\"", .line = 1, .column = 2};
-  WriteEnvironment(Value::MakeObject({}), {}, {&diagnostic, 1}, out);
-  const nlohmann::json document = *ParseJson(out.Reveal(), "test");
-  for (const char* member : {"exprs", "properties", "schema", "executionContext"}) {
-    EXPECT_TRUE(document.contains(member) && document[member].is_object()) << member;
-  }
-  EXPECT_EQ(document["diagnostics"][0]["summary"], "unknown property \"x\"");
-  SecretBuilder without;
-  WriteEnvironment(Value::MakeObject({}), {}, {}, without);
-  EXPECT_FALSE(ParseJson(without.Reveal(), "test")->contains("diagnostics"));
 }
 
 }  // namespace

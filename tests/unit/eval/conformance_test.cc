@@ -204,7 +204,7 @@ void RotateCase(const Case& c) {
   for (const Rotation& rotation : rotated.rotations) {
     if (rotation.status != Rotation::Status::kSucceeded) continue;
     SecretBuilder state;
-    esc::WriteValueNode(rotation.state, {}, {.omit_trace = true}, state);
+    esc::WriteValueNode(rotation.state, {.omit_trace = true}, state);
     actual[rotation.patch_path] = Parse(state.Reveal());
   }
   json expected = json::object();
@@ -213,7 +213,7 @@ void RotateCase(const Case& c) {
       const auto value = esc::ParseValueNode(DumpJson(patch["Replacement"]), "patch");
       ASSERT_TRUE(value);
       SecretBuilder state;
-      esc::WriteValueNode(*value, {}, {.omit_trace = true}, state);
+      esc::WriteValueNode(*value, {.omit_trace = true}, state);
       expected[patch["DocPath"].get<std::string>()] = Parse(state.Reveal());
     }
   }
