@@ -104,11 +104,11 @@ void AddEnvironments(Families& out, const Report& report) {
   std::map<std::string, std::pair<double, bool>> worst;
   for (const auto& environment : report.environments) {
     auto& [age, failing] = worst[environment.key.ref.ToString()];
-    const double seconds =
+    const double stale =
         environment.fresh_at
             ? std::chrono::duration<double>(report.now - *environment.fresh_at).count()
             : std::numeric_limits<double>::infinity();
-    age = std::max(age, seconds);
+    age = std::max(age, stale);
     failing = failing || environment.last_error.has_value();
   }
   for (const auto& [name, state] : worst) {

@@ -18,8 +18,8 @@ constexpr std::size_t kMaxRows = 200;
 
 std::string Ago(Clock::TimePoint now, const std::optional<Clock::TimePoint>& then) {
   if (!then) return "never";
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - *then);
-  return FormatDuration(std::max(seconds, std::chrono::seconds(0)));
+  const auto passed = std::chrono::duration_cast<std::chrono::seconds>(now - *then);
+  return FormatDuration(std::max(passed, std::chrono::seconds(0)));
 }
 
 std::string NameOf(const volume::VolumeStatus& volume) {

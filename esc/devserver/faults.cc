@@ -55,7 +55,7 @@ Status ReadText(const std::string& name, const json& value, std::string& out) {
   return {};
 }
 
-Status ReadMember(const std::string& name, const json& value, Fault& fault) {
+Status ReadFaultMember(const std::string& name, const json& value, Fault& fault) {
   if (name == "route") return ReadText(name, value, fault.route);
   if (name == "environment") return ReadText(name, value, fault.environment);
   if (name == "message") return ReadText(name, value, fault.message);
@@ -129,7 +129,7 @@ Result<std::vector<Fault>> Faults::FromJson(const json& document) {
     if (!item.is_object()) return InvalidArgument("read fault: it must be an object");
     Fault fault;
     for (const auto& [name, value] : item.items()) {
-      ESC_RETURN_IF_ERROR(ReadMember(name, value, fault));
+      ESC_RETURN_IF_ERROR(ReadFaultMember(name, value, fault));
     }
     faults.push_back(std::move(fault));
   }

@@ -17,9 +17,9 @@ std::string_view TrimSpaces(std::string_view text) {
 
 }  // namespace
 
-void SendText(httplib::Response& response, int status, std::string json) {
+void SendText(httplib::Response& response, int status, std::string body) {
   response.status = status;
-  response.body = std::move(json);
+  response.body = std::move(body);
   response.set_header("Content-Type", kJson);
 }
 

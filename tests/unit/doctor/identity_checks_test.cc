@@ -17,7 +17,7 @@ using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-constexpr char kDriver[] = "csi.esc-agent.io";
+constexpr char kDriverOfPods[] = "csi.esc-agent.io";
 
 class PodTokensTest : public ::testing::Test {
  protected:
@@ -26,10 +26,10 @@ class PodTokensTest : public ::testing::Test {
     for (const std::string& audience : audiences) {
       spec["tokenRequests"].push_back({{"audience", audience}, {"expirationSeconds", 3600}});
     }
-    cluster_.Put(kube::CsiDrivers(), {{"metadata", {{"name", kDriver}}}, {"spec", spec}});
+    cluster_.Put(kube::CsiDrivers(), {{"metadata", {{"name", kDriverOfPods}}}, {"spec", spec}});
   }
   void PutPod(const std::string& name, const std::string& node, const json& attributes,
-              const std::string& driver = kDriver) {
+              const std::string& driver = kDriverOfPods) {
     const json volume = {{"name", "esc"},
                          {"csi", {{"driver", driver}, {"volumeAttributes", attributes}}}};
     cluster_.Put({"", "v1", "pods", "Pod"},
@@ -40,7 +40,7 @@ class PodTokensTest : public ::testing::Test {
     return {{"environment", environment}, {"auth", "pod"}};
   }
   Findings Check(const std::string& node = "node-1") {
-    return CheckPodTokens(api_, kDriver, node, {});
+    return CheckPodTokens(api_, kDriverOfPods, node, {});
   }
 
   testing::FakeCluster cluster_;
@@ -61,7 +61,7 @@ TEST_F(PodTokensTest, AnAudienceForEachOrganizationThatPodsAskFor) {
   EXPECT_EQ(found[0].verdict, Verdict::kFailed);
   EXPECT_THAT(found[0].text, AllOf(HasSubstr("pod shop/api-1 and 1 more"), HasSubstr("globex"),
                                    HasSubstr("urn:pulumi:org:acme")));
-  EXPECT_THAT(found[0].advice, AllOf(HasSubstr("urn:pulumi:org:globex"), HasSubstr(kDriver)));
+  EXPECT_THAT(found[0].advice, AllOf(HasSubstr("urn:pulumi:org:globex"), HasSubstr(kDriverOfPods)));
 }
 
 TEST_F(PodTokensTest, WhoElseUsesTheDriverNeedsNone) {
