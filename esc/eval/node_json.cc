@@ -1,5 +1,6 @@
+#include <fmt/compile.h>
+
 #include <array>
-#include <cstdio>
 #include <string>
 #include <utility>
 
@@ -39,25 +40,19 @@ void WireWriter::Text(std::string_view text) {
   esc::WriteJsonString(text, /*escape_html=*/false, out_);
 }
 
-void WireWriter::WritePosition(const Position& position) {
-  // At once, as most of the document is positions.
-  std::array<char, 96> text;
-  const int size =
-      std::snprintf(text.data(), text.size(), "{\"line\":%d,\"column\":%d,\"byte\":%zu}",
-                    position.line, position.column, position.byte);
-  out_.Append({text.data(), static_cast<std::size_t>(size)});
-  first_ = false;
-}
-
 void WireWriter::WriteRange(const SourceRange& range) {
-  Open('{');
-  Key("environment");
+  // In few pieces, as most of the document is ranges.
+  out_.Append("{\"environment\":");
   Text(range.environment ? range.EnvironmentName() : environment_);
-  Key("begin");
-  WritePosition(range.begin);
-  Key("end");
-  WritePosition(range.end);
-  Close('}');
+  std::array<char, 256> text;  // the words have 68 characters, six numbers at most 20 each
+  constexpr auto kFormat = FMT_COMPILE(
+      R"(,"begin":{{"line":{},"column":{},"byte":{}}},"end":{{"line":{},"column":{},"byte":{}}}}})");
+  const Position& begin = range.begin;
+  const Position& end = range.end;
+  const char* const written = fmt::format_to(text.data(), kFormat, begin.line, begin.column,
+                                             begin.byte, end.line, end.column, end.byte);
+  out_.Append({text.data(), written});
+  first_ = false;
 }
 
 void WireWriter::WriteContent(const Node& node) {

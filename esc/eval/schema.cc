@@ -13,7 +13,20 @@ namespace {
 
 using Kind = esc::Value::Kind;
 
-SchemaPtr Share(Schema schema) { return std::make_shared<const Schema>(std::move(schema)); }
+// A schema is large: it is made where it stays.
+std::shared_ptr<Schema> NewSchema(std::string_view type) {
+  auto schema = std::make_shared<Schema>();
+  schema->type = type;
+  return schema;
+}
+
+// Of an object with exactly these properties.
+std::shared_ptr<Schema> NewRecord(std::map<std::string, SchemaPtr, std::less<>> properties) {
+  auto schema = NewSchema("object");
+  for (const auto& [name, property] : properties) schema->required.push_back(name);
+  schema->properties = std::move(properties);
+  return schema;
+}
 
 // What all of the alternatives that can be leave open. Null and `never` cannot be.
 SchemaPtr Union(std::vector<SchemaPtr> alternatives) {
@@ -83,17 +96,16 @@ SchemaPtr OwnSchemaOf(const Node& node, SchemaMemo& memo) {
     case Kind::kBool:
     case Kind::kNumber:
     case Kind::kString: {
-      Schema schema;
-      schema.type = node.kind == Kind::kBool     ? "boolean"
-                    : node.kind == Kind::kNumber ? "number"
-                                                 : "string";
+      auto schema = NewSchema(node.kind == Kind::kBool     ? "boolean"
+                              : node.kind == Kind::kNumber ? "number"
+                                                           : "string");
       auto constant = std::make_shared<Node>();
       constant->kind = node.kind;
       constant->boolean = node.boolean;
       constant->secret = node.secret;
       constant->text = node.text;
-      schema.constant = std::move(constant);
-      return Share(std::move(schema));
+      schema->constant = std::move(constant);
+      return schema;
     }
     case Kind::kArray: {
       std::vector<SchemaPtr> items;
@@ -115,20 +127,20 @@ SchemaPtr OwnSchemaOf(const Node& node, SchemaMemo& memo) {
 
 SchemaPtr AlwaysSchema() {
   static const SchemaPtr kAlways = [] {
-    Schema schema;
-    schema.always = true;
-    schema.compiled = true;
-    return Share(std::move(schema));
+    auto schema = NewSchema("");
+    schema->always = true;
+    schema->compiled = true;
+    return schema;
   }();
   return kAlways;
 }
 
 SchemaPtr NeverSchema() {
   static const SchemaPtr kNever = [] {
-    Schema schema;
-    schema.never = true;
-    schema.compiled = true;
-    return Share(std::move(schema));
+    auto schema = NewSchema("");
+    schema->never = true;
+    schema->compiled = true;
+    return schema;
   }();
   return kNever;
 }
@@ -137,10 +149,9 @@ SchemaPtr TypeSchema(std::string_view type) {
   static const auto kTypes = [] {
     std::map<std::string, SchemaPtr, std::less<>> types;
     for (const char* name : {"string", "number", "boolean", "null", "array", "object"}) {
-      Schema schema;
-      schema.type = name;
-      schema.compiled = true;
-      types.emplace(name, Share(std::move(schema)));
+      auto schema = NewSchema(name);
+      schema->compiled = true;
+      types.emplace(name, std::move(schema));
     }
     return types;
   }();
@@ -148,32 +159,26 @@ SchemaPtr TypeSchema(std::string_view type) {
 }
 
 SchemaPtr ArraySchema(SchemaPtr items) {
-  Schema schema;
-  schema.type = "array";
-  schema.items = std::move(items);
-  return Share(std::move(schema));
+  auto schema = NewSchema("array");
+  schema->items = std::move(items);
+  return schema;
 }
 
 SchemaPtr TupleSchema(std::vector<SchemaPtr> items) {
-  Schema schema;
-  schema.type = "array";
-  schema.prefix_items = std::move(items);
-  schema.items = NeverSchema();
-  return Share(std::move(schema));
+  auto schema = NewSchema("array");
+  schema->prefix_items = std::move(items);
+  schema->items = NeverSchema();
+  return schema;
 }
 
 SchemaPtr RecordSchema(std::map<std::string, SchemaPtr, std::less<>> properties) {
-  Schema schema;
-  schema.type = "object";
-  for (const auto& [name, property] : properties) schema.required.push_back(name);
-  schema.properties = std::move(properties);
-  return Share(std::move(schema));
+  return NewRecord(std::move(properties));
 }
 
 SchemaPtr OneOfSchema(std::vector<SchemaPtr> alternatives) {
-  Schema schema;
-  schema.one_of = std::move(alternatives);
-  return Share(std::move(schema));
+  auto schema = NewSchema("");
+  schema->one_of = std::move(alternatives);
+  return schema;
 }
 
 Status CompileSchema(const Schema& schema) { return Compiler(schema).Compile(schema); }
@@ -210,13 +215,13 @@ SchemaPtr MergeSchemas(const SchemaPtr& base, const SchemaPtr& top) {
     SchemaPtr& merged = properties[name];
     merged = MergeSchemas(merged, property);
   }
-  Schema schema = *RecordSchema(std::move(properties));
-  schema.additional_properties = top->additional_properties;
+  auto schema = NewRecord(std::move(properties));
+  schema->additional_properties = top->additional_properties;
   if (base->additional_properties) {
-    schema.additional_properties =
+    schema->additional_properties =
         top->additional_properties ? AlwaysSchema() : base->additional_properties;
   }
-  return Share(std::move(schema));
+  return schema;
 }
 
 SchemaPtr SchemaOf(const Node& node) {

@@ -44,7 +44,6 @@ class WireWriter {
   bool WritesBase() const { return !options_.omit_base && HasRoom(); }
 
   void WriteContent(const Node& node);
-  void WritePosition(const Position& position);
   void WriteRange(const SourceRange& range);
 
   void WriteSchemaList(std::string_view key, const std::vector<SchemaPtr>& schemas);
