@@ -1,6 +1,6 @@
-#include <fmt/compile.h>
-
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <string>
 #include <utility>
 
@@ -45,13 +45,19 @@ void WireWriter::WriteRange(const SourceRange& range) {
   out_.Append("{\"environment\":");
   Text(range.environment ? range.EnvironmentName() : environment_);
   std::array<char, 256> text;  // the words have 68 characters, six numbers at most 20 each
-  constexpr auto kFormat = FMT_COMPILE(
-      R"(,"begin":{{"line":{},"column":{},"byte":{}}},"end":{{"line":{},"column":{},"byte":{}}}}})");
-  const Position& begin = range.begin;
-  const Position& end = range.end;
-  const char* const written = fmt::format_to(text.data(), kFormat, begin.line, begin.column,
-                                             begin.byte, end.line, end.column, end.byte);
-  out_.Append({text.data(), written});
+  char* at = text.data();
+  const auto put = [&](std::string_view words, auto number) {
+    at = std::ranges::copy(words, at).out;
+    at = std::to_chars(at, text.data() + text.size(), number).ptr;
+  };
+  put(R"(,"begin":{"line":)", range.begin.line);
+  put(R"(,"column":)", range.begin.column);
+  put(R"(,"byte":)", range.begin.byte);
+  put(R"(},"end":{"line":)", range.end.line);
+  put(R"(,"column":)", range.end.column);
+  put(R"(,"byte":)", range.end.byte);
+  out_.Append({text.data(), at});
+  out_.Append("}}");
   first_ = false;
 }
 
