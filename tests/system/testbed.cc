@@ -205,8 +205,9 @@ std::vector<std::string> Testbed::AgentCommand(const std::vector<std::string>& f
   return argv;
 }
 
-void Testbed::StartAgent(const std::vector<std::string>& flags) {
-  agent_ = std::make_unique<Process>(AgentCommand(flags), std::map<std::string, std::string>{},
+void Testbed::StartAgent(const std::vector<std::string>& flags,
+                         const std::map<std::string, std::string>& environment) {
+  agent_ = std::make_unique<Process>(AgentCommand(flags), environment,
                                      folder_ + "/agent" + std::to_string(++agents_started_));
   if (!agent_->WaitForOutput("http listening", kStartTimeout)) {
     Die("the agent did not start:\n" + agent_->Out() + agent_->Err());

@@ -41,8 +41,9 @@ class Testbed {
   // Starts esc-keeper with further flags and waits until it listens; or, when there is one, another
   // that takes over from it, and waits for the end of the first. Agents started from now on use it.
   void StartKeeper(const std::vector<std::string>& flags = {});
-  // Starts the agent with further flags, and waits until it serves.
-  void StartAgent(const std::vector<std::string>& flags = {});
+  // Starts the agent with further flags and environment variables, and waits until it serves.
+  void StartAgent(const std::vector<std::string>& flags = {},
+                  const std::map<std::string, std::string>& environment = {});
   // `esc-agent run` with these flags more.
   std::vector<std::string> AgentCommand(const std::vector<std::string>& flags = {}) const;
   // SIGTERM and wait; the exit code.
