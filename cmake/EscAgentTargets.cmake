@@ -42,7 +42,8 @@ function(escagent_test name)
                          SKIP_RETURN_CODE 77 DISCOVERY_TIMEOUT 60)
   else()
     add_test(NAME ${name} COMMAND ${name})
+    # They are made of threads and processes enough to fill a machine.
     set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT}
-                         SKIP_RETURN_CODE 77)
+                         SKIP_RETURN_CODE 77 RUN_SERIAL TRUE)
   endif()
 endfunction()
