@@ -28,6 +28,16 @@ struct ErrorBody {
   std::vector<Diagnostic> diagnostics;
 };
 
+// In all texts: JSON may have spelt it in another way than the token is. Not in names, which nobody
+// is told.
+void RemoveToken(json& document, const Secret& token) {
+  if (auto* text = document.get_ptr<std::string*>(); text != nullptr) {
+    *text = WithoutToken(std::move(*text), token);
+  }
+  if (!document.is_structured()) return;
+  for (json& element : document) RemoveToken(element, token);
+}
+
 ErrorBody ReadBody(const HttpResponse& response, const Secret& token) {
   ErrorBody body;
   if (response.body.Empty() || response.body.Size() > kMaxErrorBody) return body;
@@ -36,6 +46,7 @@ ErrorBody ReadBody(const HttpResponse& response, const Secret& token) {
   Result<json> document = ParseJson(text, "error answer");
   WipeString(text);
   if (!document) return body;
+  RemoveToken(*document, token);
   if (document->is_object()) {
     if (const auto it = document->find("message"); it != document->end() && it->is_string()) {
       body.message = LimitText(it->get_ref<const std::string&>(), kMaxText);
@@ -100,7 +111,8 @@ Error ApiError(const HttpResponse& response, std::string_view action, const Secr
   }
   if (const std::string_view id = response.Header("X-Pulumi-Request-ID");
       status >= 500 && !id.empty()) {
-    message.append(kRequestIdBegin) += WithoutToken(LimitText(id, kMaxRequestId), token) + ")";
+    message.append(kRequestIdBegin) +=
+        LimitText(WithoutToken(std::string(id), token), kMaxRequestId) + ")";
   }
   Error error{CodeOf(status), std::move(message), {}};
   if (status == 429 || status == 503) error.retry_after = RetryAfter(response, now);

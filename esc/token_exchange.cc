@@ -66,7 +66,9 @@ std::string SaidIn(const HttpResponse& response, const Secret& subject) {
   if (said.empty()) said = StringOf(*document, "message");
   if (said.empty()) said = StringOf(*document, "error");
   Scrub(*document);
-  return WithoutToken(LimitText(said, kMaxSaid), subject);
+  // Again, as JSON may have spelt it in another way; before the text is cut, as half a token is a
+  // leak.
+  return LimitText(WithoutToken(std::move(said), subject), kMaxSaid);
 }
 
 Code RefusalCode(int status) {

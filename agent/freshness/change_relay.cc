@@ -83,9 +83,9 @@ ChangeRelay::~ChangeRelay() {
 void ChangeRelay::Announce(const esc::EnvironmentRef& ref, const std::string& id) {
   {
     MutexLock lock(mutex_);
+    if (!Remember(id)) return;
     outgoing_.push_back({.id = id, .ref = ref});
     if (outgoing_.size() > kMaxChanges) outgoing_.pop_front();
-    Remember(id);
   }
   waker_.WakeUp();
   on_change_(ref, /*here=*/true);

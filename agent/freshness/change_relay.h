@@ -41,7 +41,8 @@ class ChangeRelay {
     std::uint64_t heard = 0;   // news from other agents
   };
 
-  // This agent was told. `id` names the news: agents act on it once. Returns at once.
+  // This agent was told. `id` names the news: agents act on it once, also when several are told.
+  // Returns at once.
   void Announce(const esc::EnvironmentRef& ref, const std::string& id) EXCLUDES(mutex_);
   Stats GetStats() const EXCLUDES(mutex_);
 

@@ -87,9 +87,10 @@ Status SharedDocument::Change(const std::function<Status(json&)>& change) {
 // The generation gives each version a stamp of its own, as times are coarse and the numbers of
 // files come back.
 Status SharedDocument::Write(const json& content) const {
-  const auto before = Read();
+  auto before = Read();
   const std::uint64_t generation =
       before ? (*before)[kGeneration].get<std::uint64_t>() + 1 : std::uint64_t{1};
+  if (before) Scrub(*before);
   json document = {{kGeneration, generation}, {kContent, content}};
   std::string text = DumpJson(document);
   const Status written = WriteFileDurably(file_, text, kDocumentMode,

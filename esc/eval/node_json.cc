@@ -44,7 +44,7 @@ void WireWriter::WriteRange(const SourceRange& range) {
   // In few pieces, as most of the document is ranges.
   out_.Append("{\"environment\":");
   Text(range.environment ? range.EnvironmentName() : environment_);
-  std::array<char, 256> text;  // the words have 68 characters, six numbers at most 20 each
+  std::array<char, 256> text;  // the words have 69 characters, six numbers at most 20 each
   char* at = text.data();
   const auto put = [&](std::string_view words, auto number) {
     at = std::ranges::copy(words, at).out;

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -76,7 +77,7 @@ class AuditLogTest : public ::testing::Test {
   }
 
   Testbed bed_{ProgramFolder()};
-  const std::string path_ = bed_.folder() + "/audit.log";
+  std::string path_ = bed_.folder() + "/audit.log";
 };
 
 TEST_F(AuditLogTest, SaysWhoOpenedWhichKey) {
@@ -121,6 +122,28 @@ TEST_F(AuditLogTest, DenialsAreEventsToo) {
   EXPECT_EQ(mount["allowed"], false);
   EXPECT_THAT(mount["reason"].get<std::string>(), ::testing::HasSubstr("denied by spec.condition"));
   EXPECT_EQ(mount["pod"].get<std::string>(), volume.pod_name);
+}
+
+// As with the chart's auditLog: beside the log, which goes to stderr.
+TEST_F(AuditLogTest, StandardOutputHasLinesOfJson) {
+  path_ = "-";
+  StartNode();
+  const InlineVolume volume = bed_.Volume("web", {{"clusterSecretStore", "store"}});
+  const auto target = bed_.kubelet().Publish(bed_.endpoint(), volume);
+  ASSERT_TRUE(target) << target.error().message;
+  ASSERT_EQ(ReadAll(*target + "/db/password"), "first");
+  const auto has = [&](const std::string& event) {
+    return bed_.agent().Out().find("\"event\":\"" + event + "\"") != std::string::npos;
+  };
+  ASSERT_TRUE(WaitFor([&] { return has("mount") && has("open"); }, seconds(20)))
+      << bed_.agent().Out();
+  const std::string out = bed_.agent().Out();
+  std::istringstream whole(out.substr(0, out.rfind('\n')));
+  for (std::string line; std::getline(whole, line);) {
+    const auto event = ParseJson(line, "a line of stdout");
+    ASSERT_TRUE(event) << line;
+    EXPECT_TRUE(event->contains("event")) << line;
+  }
 }
 
 // A successor knows whose volume it serves.

@@ -32,7 +32,7 @@ using Mode = EscFront::Mode;
 
 constexpr char kEnvironment[] = "acme/web/dev";
 constexpr char kName[] = "esc.example.test";
-constexpr char kFakeTime[] = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+constexpr char kFakeTime[] = "/usr/lib/" ARCHITECTURE "/faketime/libfaketime.so.1";
 // An interval of a second and its jitter; the rest is for a busy machine.
 constexpr milliseconds kRecovery{1100 + 14000};
 

@@ -232,6 +232,14 @@ TEST_F(ApiTest, RefusesWhatItDoesNotHave) {
     EXPECT_THAT(Json(refused)["message"].get<std::string>(), HasSubstr("the offline server"));
   }
   EXPECT_EQ(Get(Env("/schedules")), json({{"schedules", json::array()}}));
+  for (const auto& refused :
+       {client_->Get(Env("/drafts/1")), client_->Patch(Env("/drafts/1"), "{}", "application/json"),
+        client_->Post(Env("/drafts/1/open"), "{}", "application/json"),
+        client_->Get(Env("/open/request/1"))}) {
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->status, 400) << refused->body;
+    EXPECT_THAT(refused->body, HasSubstr("the offline server"));
+  }
 }
 
 TEST_F(ApiTest, RemembersOverARestart) {

@@ -67,6 +67,13 @@ TEST_F(ImportClosureTest, APinnedImportIsReadButNotLookedAt) {
   EXPECT_EQ(Names(*closure), "acme/web/deep");
 }
 
+TEST_F(ImportClosureTest, AnImportByATagIsLookedAtAsTheTagMayMove) {
+  Define(kDev, "imports: [web/base@stable]");
+  const auto closure = Learn();
+  ASSERT_TRUE(closure);
+  EXPECT_EQ(Names(*closure), "acme/web/base@stable(absent)") << "the fake knows no tags";
+}
+
 TEST_F(ImportClosureTest, AnImportThatIsMissingIsWaitedFor) {
   Define(kDev, "imports: [web/gone]");
   const auto closure = Learn();

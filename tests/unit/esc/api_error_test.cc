@@ -98,6 +98,8 @@ TEST(ApiErrorTest, NeverRepeatsTheToken) {
       R"({"message":"\u0070ul-0123456789"})",
       R"({"diagnostics":[{"summary":")" + token + R"("}]})",
       R"({"message":")" + std::string(495, 'x') + token + R"("})",
+      R"({"message":")" + std::string(493, 'x') + R"(\u0070ul-0123456789"})",
+      R"({"diagnostics":[{"summary":")" + std::string(493, 'x') + R"(\u0070ul-0123456789"}]})",
   };
   for (const std::string& body : bodies) {
     const Error error = ErrorOf(500, body, {{"X-Pulumi-Request-ID", token}});

@@ -156,5 +156,12 @@ TEST_F(TokenExchangeTest, NoTokenIsInAMessage) {
   EXPECT_THAT(error.message, AllOf(HasSubstr("bad token [token]"), Not(HasSubstr("signature"))));
 }
 
+TEST_F(TokenExchangeTest, NoTokenIsInAMessageThatIsCut) {
+  // Nor one that is spelt in another way.
+  const Error escaped = FailWith(400, R"({"error_description":")" + std::string(285, 'x') +
+                                          R"( \u0065)" + std::string(kSubject.substr(1)) + R"("})");
+  EXPECT_THAT(escaped.message, AllOf(HasSubstr("xxx [token]"), Not(HasSubstr("eyJ"))));
+}
+
 }  // namespace
 }  // namespace escagent::esc

@@ -79,6 +79,19 @@ TEST(ChangeRelay, AllHearOnceWhatOneIsTold) {
   EXPECT_EQ(b.Heard(), (Lines{"acme/web/dev", "acme/web/prod here"}));
 }
 
+TEST(ChangeRelay, WhatAnotherHasToldIsNoNews) {
+  testing::FakeCluster cluster;
+  RelayAgent a(cluster);
+  RelayAgent b(cluster);
+  a.relay.Announce(kDevRef, "1");
+  ASSERT_TRUE(Soon([&] { return b.Heard() == Lines{"acme/web/dev"}; }));
+  b.relay.Announce(kDevRef, "1");
+  b.relay.Announce(kProdRef, "2");
+  EXPECT_TRUE(Soon([&] { return a.Heard().size() == 2; }));
+  EXPECT_EQ(a.Heard(), (Lines{"acme/web/dev here", "acme/web/prod"}));
+  EXPECT_EQ(b.Heard(), (Lines{"acme/web/dev", "acme/web/prod here"}));
+}
+
 TEST(ChangeRelay, WhoComesLaterHearsNothingOld) {
   testing::FakeCluster cluster;
   RelayAgent a(cluster);
