@@ -33,8 +33,8 @@ class WebhookTest : public MirrorTest {
     }
   }
 
-  // Where an agent listens, from its log.
-  std::string AddressOf(std::size_t index) const {
+  // A page of an agent, which says in its log where it listens.
+  std::string PageOf(std::size_t index, const std::string& path) const {
     std::string address;
     const auto found = [&] {
       const std::string log = bed_->AgentLog(index);
@@ -43,20 +43,21 @@ class WebhookTest : public MirrorTest {
       line = log.rfind('\n', line) == std::string::npos ? 0 : log.rfind('\n', line) + 1;
       const auto entry = ParseJson(log.substr(line, log.find('\n', line) - line), "a log line");
       if (!entry) return false;
-      address = "http://" + (*entry)["address"].get<std::string>() + "/webhooks/pulumi-esc";
+      address = "http://" + (*entry)["address"].get<std::string>();
       return true;
     };
     EXPECT_TRUE(WaitFor(found, seconds(20)));
-    return address;
+    return address + path;
   }
 
   int Send(std::size_t index, const std::string& id, std::string_view secret) {
     const std::string body = DumpJson({{"organization", {{"githubLogin", "acme"}}},
                                        {"projectName", bed_->name()},
-                                       {"environmentName", "app"}});
+                                       {"environmentName", "app"},
+                                       {"timestamp", id}});
     HttpRequest request;
     request.method = "POST";
-    request.url = AddressOf(index);
+    request.url = PageOf(index, "/webhooks/pulumi-esc");
     request.headers = {
         {"Pulumi-Webhook-ID", id},
         {"Pulumi-Webhook-Kind", "environment_revision_created"},
@@ -103,6 +104,8 @@ TEST_P(WebhookTest, OneAgentReceivesAndAllFollow) {
   // The other way round; what was sent before does nothing more.
   bed_->WriteEnvironment("app", "values: {app: {hello: third}}\n");
   EXPECT_EQ(Send(0, "2", kSecret), 200);
+  EXPECT_THAT(HttpGet(PageOf(0, "/metrics")),
+              ::testing::HasSubstr("esc_agent_webhooks_total{outcome=\"replayed\"} 1"));
   EXPECT_EQ(Send(1, "3", kSecret), 200);
   EXPECT_TRUE(shows("third"));
 }
