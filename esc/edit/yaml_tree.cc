@@ -4,6 +4,7 @@
 #include <yaml-cpp/mark.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/yaml.h"
@@ -138,6 +139,29 @@ class TreeBuilder final : public YAML::EventHandler {
   YamlNode root_;
 };
 
+// Characters that YAML 1.1, which ESC reads, takes for line breaks or drops, and yaml-cpp does not.
+struct Disputed {
+  std::string_view bytes;  // in UTF-8
+  std::string_view name;
+};
+constexpr std::array<Disputed, 4> kDisputed = {{{"\xC2\x85", "\\u0085"},
+                                                {"\xE2\x80\xA8", "\\u2028"},
+                                                {"\xE2\x80\xA9", "\\u2029"},
+                                                {"\xEF\xBB\xBF", "\\uFEFF"}}};
+
+Status CheckDisputed(std::string_view text) {
+  for (const auto& [bytes, name] : kDisputed) {
+    const std::size_t at = text.find(bytes, ByteOrderMarkSize(text));
+    if (at == std::string_view::npos) continue;
+    return FailedPrecondition("read " + std::string(kWhat) + ": line " +
+                              std::to_string(1 + std::ranges::count(text.substr(0, at), '\n')) +
+                              " has a character that readers of YAML understand differently; "
+                              "write it as " +
+                              std::string(name) + " in double quotes");
+  }
+  return {};
+}
+
 // What yaml-cpp would read as the end of the text or as another encoding, and line ends that it
 // does not count.
 Status CheckCharacters(std::string_view text) {
@@ -155,7 +179,7 @@ Status CheckCharacters(std::string_view text) {
       return InvalidArgument(reading + "control characters are not allowed");
     }
   }
-  return {};
+  return CheckDisputed(text);
 }
 
 }  // namespace

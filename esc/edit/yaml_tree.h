@@ -53,8 +53,9 @@ struct YamlNode::Entry {
 
 // Reads a YAML text of at most one document; offsets are into `text`. A text without any node gives
 // a kEmpty one. INVALID_ARGUMENT for what is not YAML, FAILED_PRECONDITION for YAML that ESC or
-// this reader does not take: aliases and anchors, several documents, lone carriage returns, too
-// deep or too long. Messages have line and column but nothing of the text.
+// this reader does not take: aliases and anchors, several documents, lone carriage returns, line
+// breaks of Unicode, a byte order mark that is not the first character, too deep or too long.
+// Messages have line and column but nothing of the text.
 //
 // yaml-cpp, which does the reading, does not wipe the buffers it uses.
 Result<YamlNode> ReadYamlTree(std::string_view text);
