@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "base/strings.h"
-#include "esc/edit/node_locator.h"
 #include "esc/edit/secret_literal.h"
 #include "esc/edit/splice.h"
+#include "esc/edit/yaml_text.h"
 #include "esc/edit/yaml_tree.h"
 #include "esc/edit/yaml_writer.h"
 #include "esc/value.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "esc/edit/node_locator.h"
+#include "esc/edit/yaml_text.h"
 
 namespace escagent::edit {
 namespace {
@@ -45,7 +45,8 @@ Splice ReplaceRoot(std::string_view text, const YamlNode& root, std::span<const 
   const std::size_t begin = root.begin;
   if (begin > ByteOrderMarkSize(text) && ColumnOf(text, begin) > 0) out.Append(layout.line_break);
   AppendBlockSecret(keys, value, 0, layout, out);
-  if (root.end == text.size()) out.Append(layout.line_break);
+  const bool empty = root.kind == YamlNode::Kind::kEmpty;
+  if (empty || root.end == text.size()) out.Append(layout.line_break);
   return {begin, root.end, out.Finish()};
 }
 
@@ -134,9 +135,9 @@ Splice RemoveFromFlow(std::string_view text, const YamlNode& map, std::size_t in
 
 Splice RemoveFromBlock(std::string_view text, const YamlNode& map, std::size_t index) {
   const YamlNode::Entry& entry = map.entries[index];
-  const std::size_t newline = text.find('\n', LineEndOf(text, entry.value.end));
-  const std::size_t next_line = newline == std::string_view::npos ? text.size() : newline + 1;
-  const std::size_t line = entry.begin - ColumnOf(text, entry.begin);
+  const std::size_t next_line = NextLineOf(text, entry.value.end);
+  std::size_t line = LineBeginOf(text, entry.begin);
+  if (line == 0) line = ByteOrderMarkSize(text);
   if (IsOnly(text.substr(line, entry.begin - line), kBlanks)) return {line, next_line, Secret()};
   // The first of a map behind a "-": the next entry, or a comment, moves up to its place.
   const std::size_t indented = std::min(text.find_first_not_of(kBlanks, next_line), text.size());

@@ -1,99 +1,209 @@
 #include "esc/edit/yaml_tree.h"
 
-#include <yaml-cpp/eventhandler.h>
-#include <yaml-cpp/mark.h>
-
 #include <algorithm>
 #include <array>
 #include <utility>
 
-#include "base/yaml.h"
-#include "esc/edit/node_locator.h"
+#include "base/strings.h"
+#include "esc/edit/yaml_text.h"
+#include "esc/yaml_events.h"
 
 namespace escagent::edit {
 namespace {
 
-constexpr std::string_view kWhat = "environment definition";
+constexpr const char* kReading = "read environment definition: ";
 
-// Builds the tree, with the begin of each node as yaml-cpp tells it; the rest is the locator's.
-class TreeBuilder final : public YAML::EventHandler {
+// The byte of a code point. Asked for places near the last one, as a reader does, it takes a time
+// that does not depend on the text's length.
+class ByteCounter {
  public:
-  TreeBuilder(std::string_view text, std::size_t offset) : text_(text), offset_(offset) {}
+  explicit ByteCounter(std::string_view text) : text_(text), byte_(ByteOrderMarkSize(text)) {}
 
-  // FAILED_PRECONDITION when something was met that cannot be edited.
-  Result<YamlNode> Take() {
-    if (fault_) return FailedPrecondition("read " + std::string(kWhat) + ": " + *fault_);
-    std::size_t index = 0;
-    if (!begins_.empty()) MarkEmpty(root_, index);
-    return std::move(root_);
+  // `index` counts from 0, and does not count the byte order mark of the text.
+  std::size_t At(std::size_t index) {
+    while (index_ < index && byte_ < text_.size()) {
+      do ++byte_;
+      while (Continues());
+      ++index_;
+    }
+    while (index_ > index) {
+      do --byte_;
+      while (Continues());
+      --index_;
+    }
+    return byte_;
   }
 
-  void OnDocumentStart(const YAML::Mark&) override {}
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    Add(Start(mark, "", anchor, YamlNode::Kind::kNull));
+ private:
+  bool Continues() const {
+    return byte_ < text_.size() && (static_cast<unsigned char>(text_[byte_]) & 0xC0U) == 0x80U;
   }
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-    Refuse(mark, "YAML aliases (*name) are not supported; write the value itself");
-    Add(YamlNode());
+
+  std::string_view text_;
+  std::size_t byte_;
+  std::size_t index_ = 0;
+};
+
+std::string_view View(const yaml_char_t* text) {
+  return text == nullptr ? std::string_view() : reinterpret_cast<const char*>(text);
+}
+
+bool IsNullWord(std::string_view text) {
+  static constexpr std::array<std::string_view, 4> kWords = {"~", "null", "Null", "NULL"};
+  return std::ranges::find(kWords, text) != kWords.end();
+}
+
+// The end of a block scalar, of which libyaml tells where the next token may begin: of its last
+// line that is not blank, or of all lines when the header keeps them ("|+").
+std::size_t EndOfBlockScalar(std::string_view text, std::size_t begin, std::size_t next) {
+  const std::size_t header = std::min(text.find_first_of(" \t#", begin), LineEndOf(text, begin));
+  const bool keep = text.substr(begin, header - begin).contains('+');
+  std::size_t end = header;
+  for (std::size_t line = NextLineOf(text, begin); line < next; line = NextLineOf(text, line)) {
+    const std::size_t line_end = std::min(LineEndOf(text, line), next);
+    const bool blank = std::min(text.find_first_not_of(' ', line), line_end) == line_end;
+    if (keep || !blank) end = line_end;
   }
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                const std::string& value) override {
-    YamlNode node = Start(mark, tag, anchor, YamlNode::Kind::kScalar);
-    node.plain = tag == "?";
-    node.text = Secret(std::string_view(value));
-    Add(std::move(node));
+  return end;
+}
+
+// Builds the tree of one document from its events.
+class TreeBuilder {
+ public:
+  explicit TreeBuilder(std::string_view text) : text_(text), bytes_(text) {
+    root_.begin = root_.content = root_.end = text.size();
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                       YAML::EmitterStyle::value style) override {
-    Open(Start(mark, tag, anchor, YamlNode::Kind::kSequence), mark, style);
+
+  YamlNode TakeRoot() { return std::move(root_); }
+
+  Status Handle(const yaml_event_t& event) {
+    switch (event.type) {
+      case YAML_ALIAS_EVENT:
+        return Refuse(event, "YAML aliases (*name) are not supported; write the value itself");
+      case YAML_SCALAR_EVENT:
+        Add(ReadScalar(event));
+        return {};
+      case YAML_SEQUENCE_START_EVENT: {
+        const auto& start = event.data.sequence_start;
+        return Open(event, YamlNode::Kind::kSequence, start.anchor, start.tag,
+                    start.style == YAML_FLOW_SEQUENCE_STYLE);
+      }
+      case YAML_MAPPING_START_EVENT: {
+        const auto& start = event.data.mapping_start;
+        return Open(event, YamlNode::Kind::kMap, start.anchor, start.tag,
+                    start.style == YAML_FLOW_MAPPING_STYLE);
+      }
+      case YAML_SEQUENCE_END_EVENT:
+      case YAML_MAPPING_END_EVENT:
+        Close(event);
+        return {};
+      default:
+        return {};
+    }
   }
-  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                  YAML::EmitterStyle::value style) override {
-    Open(Start(mark, tag, anchor, YamlNode::Kind::kMap), mark, style);
-  }
-  void OnSequenceEnd() override { Close(); }
-  void OnMapEnd() override { Close(); }
 
  private:
   // A container that is not complete yet.
   struct Frame {
     YamlNode node;
+    bool braces = false;          // a map: in braces
     std::optional<YamlNode> key;  // of a map: the entry whose value is still missing
   };
 
-  YamlNode Start(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                 YamlNode::Kind kind) {
-    if (anchor != 0) {
-      Refuse(mark, "YAML anchors (&name) are not supported; remove the anchor");
-    }
+  YamlNode Start(const yaml_event_t& event, const yaml_char_t* anchor, const yaml_char_t* tag) {
     YamlNode node;
-    node.kind = kind;
-    node.begin = offset_ + static_cast<std::size_t>(std::max(mark.pos, 0));
-    // yaml-cpp's tags where none is written: "?" plain, "!" quoted or block.
-    if (tag != "?" && tag != "!") node.tag = tag;
-    begins_.push_back(node.begin);
+    node.begin = node.content = bytes_.At(event.start_mark.index);
+    node.tag = View(tag);
+    if (anchor != nullptr || tag != nullptr) node.content = SkipProperties(node.begin);
     return node;
   }
 
-  void Refuse(const YAML::Mark& mark, std::string_view why) {
-    if (fault_) return;
-    fault_ = "line " + std::to_string(mark.line + 1) + ", column " +
-             std::to_string(mark.column + 1) + ": " + std::string(why);
-  }
-
-  void Open(YamlNode node, const YAML::Mark& mark, YAML::EmitterStyle::value style) {
-    node.flow = style == YAML::EmitterStyle::Flow;
-    if (frames_.size() >= kMaxNesting) {
-      Refuse(mark, "nested more than " + std::to_string(kMaxNesting) + " deep");
+  // From a tag, an anchor or both to the content behind them.
+  std::size_t SkipProperties(std::size_t position) const {
+    while (position < text_.size() && (text_[position] == '!' || text_[position] == '&')) {
+      const bool verbatim = text_.substr(position).starts_with("!<");
+      const std::size_t end =
+          verbatim ? text_.find('>', position) : text_.find_first_of(" \t\r\n,[]{}", position);
+      position = SkipTrivia(text_, std::min(end, text_.size()) + (verbatim ? 1 : 0));
     }
-    frames_.push_back({std::move(node), std::nullopt});
+    return position;
   }
 
-  void Close() {
-    YamlNode node = std::move(frames_.back().node);
+  YamlNode ReadScalar(const yaml_event_t& event) {
+    const auto& scalar = event.data.scalar;
+    const std::string_view value(reinterpret_cast<const char*>(scalar.value), scalar.length);
+    YamlNode node = Start(event, scalar.anchor, scalar.tag);
+    node.end = bytes_.At(event.end_mark.index);
+    node.content = std::min(node.content, node.end);
+    node.plain = scalar.style == YAML_PLAIN_SCALAR_STYLE && scalar.tag == nullptr;
+    const bool block =
+        scalar.style == YAML_LITERAL_SCALAR_STYLE || scalar.style == YAML_FOLDED_SCALAR_STYLE;
+    if (block) node.end = EndOfBlockScalar(text_, node.content, node.end);
+    if (node.plain && node.begin == node.end) {
+      node.kind = YamlNode::Kind::kEmpty;
+    } else if (node.plain && (value.empty() || IsNullWord(value))) {
+      node.kind = YamlNode::Kind::kNull;
+    } else {
+      node.kind = YamlNode::Kind::kScalar;
+      node.text = Secret(value);
+    }
+    return node;
+  }
+
+  std::unexpected<Error> Refuse(const yaml_event_t& event, std::string_view why) const {
+    return FailedPrecondition(
+        std::string(kReading) + "line " + std::to_string(event.start_mark.line + 1) + ", column " +
+        std::to_string(event.start_mark.column + 1) + ": " + std::string(why));
+  }
+
+  Status Open(const yaml_event_t& event, YamlNode::Kind kind, const yaml_char_t* anchor,
+              const yaml_char_t* tag, bool flow) {
+    if (frames_.size() >= kMaxNesting) {
+      return Refuse(event, "nested more than " + std::to_string(kMaxNesting) + " deep");
+    }
+    Frame frame{.node = Start(event, anchor, tag), .braces = false, .key = std::nullopt};
+    frame.node.kind = kind;
+    frame.node.flow = flow;
+    const std::size_t end = bytes_.At(event.end_mark.index);
+    frame.braces = end > frame.node.begin && text_[end - 1] == '{';
+    frames_.push_back(std::move(frame));
+    return {};
+  }
+
+  void Close(const yaml_event_t& event) {
+    Frame frame = std::move(frames_.back());
     frames_.pop_back();
+    YamlNode& node = frame.node;
+    if (node.kind == YamlNode::Kind::kMap) LocateEntries(node, frame.braces);
+    if (node.flow && (frame.braces || node.kind == YamlNode::Kind::kSequence)) {
+      node.end = bytes_.At(event.end_mark.index);
+    } else if (!node.elements.empty()) {
+      node.end = node.elements.back().end;
+    } else if (!node.entries.empty()) {
+      node.end = node.entries.back().value.end;
+    }
     Add(std::move(node));
+  }
+
+  // What libyaml does not tell: where the colons are, and the "?" of explicit keys.
+  void LocateEntries(YamlNode& map, bool braces) const {
+    const auto at = [&](std::size_t position) {
+      return position < text_.size() ? text_[position] : '\0';
+    };
+    std::size_t position = map.content + (braces ? 1 : 0);
+    for (YamlNode::Entry& entry : map.entries) {
+      position = SkipTrivia(text_, position);
+      // A "?" that is not an indicator is the begin of the key, too.
+      entry.begin = at(position) == '?' ? position : entry.key.begin;
+      const std::size_t next = SkipTrivia(text_, entry.key.end);
+      if (at(next) == ':') entry.colon = next;
+      YamlNode& value = entry.value;
+      if (value.kind == YamlNode::Kind::kEmpty) {
+        value.begin = value.content = value.end = entry.colon ? next + 1 : entry.key.end;
+      }
+      position = SkipTrivia(text_, value.end);
+      if (map.flow && at(position) == ',') ++position;
+    }
   }
 
   void Add(YamlNode node) {
@@ -113,74 +223,11 @@ class TreeBuilder final : public YAML::EventHandler {
     }
   }
 
-  // yaml-cpp gives a null that is not written the place of whatever comes next. If that is a node,
-  // it has the same begin; if not, no such word stands there. `index` is the node's place in the
-  // order of the text, which is the order of the events.
-  void MarkEmpty(YamlNode& node, std::size_t& index) const {
-    ++index;
-    if (node.kind == YamlNode::Kind::kNull) {
-      const bool word =
-          node.begin < text_.size() && std::string_view("~nN").contains(text_[node.begin]);
-      const bool shared = index < begins_.size() && begins_[index] == node.begin;
-      if (!word || shared) node.kind = YamlNode::Kind::kEmpty;
-    }
-    for (YamlNode& element : node.elements) MarkEmpty(element, index);
-    for (YamlNode::Entry& entry : node.entries) {
-      MarkEmpty(entry.key, index);
-      MarkEmpty(entry.value, index);
-    }
-  }
-
   std::string_view text_;
-  const std::size_t offset_;  // of what yaml-cpp reads in the text
+  ByteCounter bytes_;
   std::vector<Frame> frames_;
-  std::vector<std::size_t> begins_;  // of all nodes, in the order of the text
-  std::optional<std::string> fault_;
   YamlNode root_;
 };
-
-// Characters that YAML 1.1, which ESC reads, takes for line breaks or drops, and yaml-cpp does not.
-struct Disputed {
-  std::string_view bytes;  // in UTF-8
-  std::string_view name;
-};
-constexpr std::array<Disputed, 4> kDisputed = {{{"\xC2\x85", "\\u0085"},
-                                                {"\xE2\x80\xA8", "\\u2028"},
-                                                {"\xE2\x80\xA9", "\\u2029"},
-                                                {"\xEF\xBB\xBF", "\\uFEFF"}}};
-
-Status CheckDisputed(std::string_view text) {
-  for (const auto& [bytes, name] : kDisputed) {
-    const std::size_t at = text.find(bytes, ByteOrderMarkSize(text));
-    if (at == std::string_view::npos) continue;
-    return FailedPrecondition("read " + std::string(kWhat) + ": line " +
-                              std::to_string(1 + std::ranges::count(text.substr(0, at), '\n')) +
-                              " has a character that readers of YAML understand differently; "
-                              "write it as " +
-                              std::string(name) + " in double quotes");
-  }
-  return {};
-}
-
-// What yaml-cpp would read as the end of the text or as another encoding, and line ends that it
-// does not count.
-Status CheckCharacters(std::string_view text) {
-  const std::string reading = "read " + std::string(kWhat) + ": ";
-  if (text.size() > kMaxTextSize) {
-    return FailedPrecondition(reading + "longer than " +
-                              std::to_string(kMaxTextSize / (std::size_t{1} << 20)) + " MiB");
-  }
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte == '\r' && (i + 1 == text.size() || text[i + 1] != '\n')) {
-      return FailedPrecondition(reading + "a carriage return without a line feed");
-    }
-    if ((byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7F) {
-      return InvalidArgument(reading + "control characters are not allowed");
-    }
-  }
-  return CheckDisputed(text);
-}
 
 }  // namespace
 
@@ -189,13 +236,19 @@ bool YamlNode::IsScalar(std::string_view expected) const {
 }
 
 Result<YamlNode> ReadYamlTree(std::string_view text) {
-  ESC_RETURN_IF_ERROR(CheckCharacters(text));
-  const std::size_t offset = ByteOrderMarkSize(text);
-  TreeBuilder builder(text, offset);
-  ESC_RETURN_IF_ERROR(ParseYamlEvents(text.substr(offset), kWhat, builder));
-  ESC_ASSIGN_OR_RETURN(YamlNode root, builder.Take());
-  ESC_RETURN_IF_ERROR(LocateNodes(text, root));
-  return root;
+  if (text.size() > kMaxTextSize) {
+    return FailedPrecondition(std::string(kReading) + "longer than " +
+                              std::to_string(kMaxTextSize / (std::size_t{1} << 20)) + " MiB");
+  }
+  if (!IsValidUtf8(text)) return InvalidArgument(std::string(kReading) + "not valid UTF-8");
+  TreeBuilder builder(text);
+  esc::YamlEvents events(text.substr(ByteOrderMarkSize(text)));
+  while (events.Next()) {
+    const yaml_event_type_t type = events.event().type;
+    if (type == YAML_DOCUMENT_END_EVENT || type == YAML_STREAM_END_EVENT) return builder.TakeRoot();
+    ESC_RETURN_IF_ERROR(builder.Handle(events.event()));
+  }
+  return InvalidArgument(std::string(kReading) + "invalid YAML: " + events.Fault());
 }
 
 bool SayTheSame(const YamlNode& a, const YamlNode& b) {

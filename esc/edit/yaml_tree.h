@@ -51,13 +51,11 @@ struct YamlNode::Entry {
   std::optional<std::size_t> colon;  // "{a, b}" has none
 };
 
-// Reads a YAML text of at most one document; offsets are into `text`. A text without any node gives
-// a kEmpty one. INVALID_ARGUMENT for what is not YAML, FAILED_PRECONDITION for YAML that ESC or
-// this reader does not take: aliases and anchors, several documents, lone carriage returns, line
-// breaks of Unicode, a byte order mark that is not the first character, too deep or too long.
-// Messages have line and column but nothing of the text.
+// Reads the first document of a text, as ESC does; offsets are into `text`. A text without any node
+// gives a kEmpty one. INVALID_ARGUMENT for what is not YAML, FAILED_PRECONDITION for what ESC does
+// not take: aliases, too deep or too long. Messages have line and column but nothing of the text.
 //
-// yaml-cpp, which does the reading, does not wipe the buffers it uses.
+// libyaml, which does the reading, does not wipe the buffers it uses.
 Result<YamlNode> ReadYamlTree(std::string_view text);
 
 // Whether both say the same: kinds, texts, tags, and members in the same order. Where and in which

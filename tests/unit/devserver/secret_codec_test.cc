@@ -7,6 +7,8 @@
 
 #include "base/strings.h"
 #include "esc/devserver/secret_rewriter.h"
+#include "esc/eval/evaluator.h"
+#include "esc/property_path.h"
 
 namespace escagent::devserver {
 namespace {
@@ -88,6 +90,25 @@ TEST(SecretRewriterTest, KeepsLiteralDollarsEncryptedOnDisk) {
   EXPECT_TRUE(stored.contains("a: {fn::secret: {ciphertext: ")) << stored;
   EXPECT_TRUE(stored.contains("b: {fn::secret: plain}")) << stored;
   EXPECT_EQ(Rewritten(Rewritten(text, SecretForm::kEncrypted), SecretForm::kStored), stored);
+}
+
+// Whatever the evaluator would take for a secret.
+TEST(SecretRewriterTest, ReadsAsTheEvaluatorDoes) {
+  for (const char* text :
+       {"values:\n  a: &x\n    fn::secret: &y hunter2\n", "values: {a: &x {fn::secret: hunter2}}",
+        "values: # \xE2\x80\xA8  a: {fn::secret: hunter2}\n",
+        "values:\r  a:\r    fn::secret: hunter2",
+        "# x\n\xEF\xBB\xBFvalues:\n  a:\n    fn::secret: !!str hunter2\n",
+        "values: {a: {fn::secret: hunter2}}\n---\nvalues: [\n"}) {
+    const std::string sealed = Rewritten(text, SecretForm::kEncrypted);
+    EXPECT_FALSE(sealed.contains("hunter2")) << sealed;
+    const auto result = eval::Evaluate(Rewritten(sealed, SecretForm::kPlain), {});
+    EXPECT_TRUE(result.ok()) << sealed;
+    const auto found = esc::PropertyPath::Parse("a")->Lookup(result.properties);
+    ASSERT_TRUE(found) << sealed;
+    EXPECT_EQ((*found)->ScalarText(), "hunter2") << sealed;
+    EXPECT_TRUE((*found)->secret()) << sealed;
+  }
 }
 
 TEST(SecretRewriterTest, LeavesOtherTextsAlone) {

@@ -1,12 +1,14 @@
-#include "esc/eval/yaml_events.h"
+#include "esc/yaml_events.h"
 
 #include <cstddef>
 
-namespace escagent::eval {
+namespace escagent::esc {
 
 YamlEvents::YamlEvents(std::string_view text) : ready_(yaml_parser_initialize(&parser_) != 0) {
   if (!ready_) return;  // out of memory
   yaml_parser_set_encoding(&parser_, YAML_UTF8_ENCODING);
+  // libyaml takes no null, which an empty view may be.
+  if (text.empty()) text = "";
   yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(text.data()),
                                text.size());
 }
@@ -34,4 +36,4 @@ std::string YamlEvents::Fault() const {
          (parser_.problem != nullptr ? parser_.problem : "unknown problem parsing YAML content");
 }
 
-}  // namespace escagent::eval
+}  // namespace escagent::esc

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace escagent::eval {
+namespace escagent::esc {
 
 // The events of a text in YAML, as libyaml reads it. The reader of Pulumi's evaluator (Go's
 // yaml.v3) is a translation of libyaml: what the one takes for YAML, where it sees the parts and
@@ -32,4 +32,4 @@ class YamlEvents {
   yaml_event_t event_{};
 };
 
-}  // namespace escagent::eval
+}  // namespace escagent::esc
