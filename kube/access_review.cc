@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "kube/json_fields.h"
+#include "base/json_fields.h"
 
 namespace escagent::kube {
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/json.h"
-#include "kube/json_fields.h"
+#include "base/json_fields.h"
 #include "kube/message_text.h"
 
 namespace escagent::kube {

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/json_fields.h"
 #include "base/strings.h"
 #include "kube/api_error.h"
-#include "kube/json_fields.h"
 #include "kube/rate_limiter.h"
 
 namespace escagent::kube {

@@ -7,9 +7,9 @@
 #include "base/duration.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/json_fields.h"
 #include "base/rfc3339.h"
 #include "base/strings.h"
-#include "kube/json_fields.h"
 #include "kube/message_text.h"
 
 namespace escagent::kube {

@@ -5,9 +5,9 @@
 #include <string_view>
 #include <utility>
 
+#include "base/json_fields.h"
 #include "base/strings.h"
 #include "kube/config.h"
-#include "kube/json_fields.h"
 #include "kube/kubeconfig_files.h"
 
 namespace escagent::kube {

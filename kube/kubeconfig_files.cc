@@ -7,9 +7,9 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/json_fields.h"
 #include "base/strings.h"
 #include "base/yaml.h"
-#include "kube/json_fields.h"
 
 namespace escagent::kube {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <utility>
 
+#include "base/json_fields.h"
 #include "base/rfc3339.h"
-#include "kube/json_fields.h"
 
 namespace escagent::kube {
 namespace {

@@ -1,7 +1,7 @@
 #include "kube/object.h"
 
 #include "base/json.h"
-#include "kube/json_fields.h"
+#include "base/json_fields.h"
 
 namespace escagent::kube {
 namespace {

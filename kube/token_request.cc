@@ -3,7 +3,7 @@
 #include <string_view>
 
 #include "base/json.h"
-#include "kube/json_fields.h"
+#include "base/json_fields.h"
 
 namespace escagent::kube {
 

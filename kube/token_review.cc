@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kube/json_fields.h"
+#include "base/json_fields.h"
 #include "kube/message_text.h"
 
 namespace escagent::kube {

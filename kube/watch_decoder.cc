@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/json_fields.h"
 #include "kube/api_error.h"
-#include "kube/json_fields.h"
 
 namespace escagent::kube {
 namespace {

@@ -1,23 +1,18 @@
 #include "agent/cache/definition_facts.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstddef>
 #include <string>
 #include <utility>
 
 #include "base/duration.h"
+#include "base/strings.h"
 #include "base/yaml.h"
 
 namespace escagent::cache {
 namespace {
 
 constexpr std::size_t kMaxNodes = 100'000;
-
-bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
-  return std::ranges::equal(
-      a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
-}
 
 bool IsProvider(std::string_view key) {
   for (const std::string_view function : {"fn::open", "fn::rotate"}) {

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "agent/controller/resources.h"
-#include "kube/json_fields.h"
+#include "base/json_fields.h"
 
 namespace escagent::controller {
 namespace {
@@ -84,7 +84,7 @@ Result<std::optional<bool>> ClusterExternalSecretSync::Provision(
       continue;
     }
     if (action.kind == ActionKind::kNone) {
-      owned_.NoteAsWanted(kube::Member(existing->json(), "metadata"), wish);
+      owned_.NoteAsWanted(Member(existing->json(), "metadata"), wish);
       return true;
     }
     ESC_RETURN_IF_ERROR(MayWrite(object));
@@ -95,7 +95,7 @@ Result<std::optional<bool>> ClusterExternalSecretSync::Provision(
       return std::unexpected(written.error());
     }
     if (!*written) continue;
-    owned_.NoteAsWanted(kube::Member((*written)->json(), "metadata"), wish);
+    owned_.NoteAsWanted(Member((*written)->json(), "metadata"), wish);
     return true;
   }
   return MakeError(Code::kAborted,
@@ -122,7 +122,7 @@ bool ClusterExternalSecretSync::IsTerminating(const std::string& namespace_name,
   const Result<kube::Object> found =
       api_.GetMetadata(kube::Namespaces(), {"", namespace_name}, call);
   if (!found) return found.error().code == Code::kNotFound;
-  return !kube::StringMember(kube::Member(found->json(), "metadata"), "deletionTimestamp").empty();
+  return !StringMember(Member(found->json(), "metadata"), "deletionTimestamp").empty();
 }
 
 Status ClusterExternalSecretSync::RemoveAll(const ClusterExternalSecret& object,

@@ -4,14 +4,12 @@
 
 #include "agent/controller/resources.h"
 #include "agent/mirror/cluster_external_secret.h"
+#include "base/json_fields.h"
 #include "base/log.h"
 #include "base/strings.h"
-#include "kube/json_fields.h"
 
 namespace escagent::controller {
 namespace {
-
-using kube::Member;
 
 // Of what a ClusterExternalSecret decides about: the generation stands for the spec. Status and
 // managedFields are others' business.
@@ -91,8 +89,7 @@ bool OwnedExternalSecrets::IsAsWanted(const kube::ObjectKey& key, const std::str
 }
 
 void OwnedExternalSecrets::NoteAsWanted(const nlohmann::json& metadata, const std::string& wish) {
-  kube::ObjectKey key{kube::StringMember(metadata, "namespace"),
-                      kube::StringMember(metadata, "name")};
+  kube::ObjectKey key{StringMember(metadata, "namespace"), StringMember(metadata, "name")};
   AsWanted wanted{.wish = wish, .state = StateOf(metadata)};
   MutexLock lock(mutex_);
   as_wanted_.insert_or_assign(std::move(key), std::move(wanted));

@@ -9,8 +9,8 @@
 #include "agent/mirror/data_hash.h"
 #include "agent/mirror/existing_secret.h"
 #include "base/backoff.h"
+#include "base/json_fields.h"
 #include "base/strings.h"
-#include "kube/json_fields.h"
 
 namespace escagent::controller {
 namespace {
@@ -27,21 +27,21 @@ constexpr Backoff::Options kPause{.initial = std::chrono::milliseconds(20),
 constexpr std::chrono::seconds kCallTimeout{5};
 
 bool IsOurs(const json& object) {
-  const json& labels = kube::Member(kube::Member(object, "metadata"), "labels");
-  return kube::StringMember(labels, kManagedByLabel) == kManagedBy &&
-         kube::StringMember(labels, kMirrorOfLabel) == kMirrorOfVolume;
+  const json& labels = Member(Member(object, "metadata"), "labels");
+  return StringMember(labels, kManagedByLabel) == kManagedBy &&
+         StringMember(labels, kMirrorOfLabel) == kMirrorOfVolume;
 }
 
 bool IsGoing(const json& object) {
-  return !kube::StringMember(kube::Member(object, "metadata"), "deletionTimestamp").empty();
+  return !StringMember(Member(object, "metadata"), "deletionTimestamp").empty();
 }
 
 bool IsOwner(const json& owner, const std::string& pod_uid) {
-  return kube::StringMember(owner, "uid") == pod_uid;
+  return StringMember(owner, "uid") == pod_uid;
 }
 
 bool HasOwner(const json& object, const std::string& pod_uid) {
-  const json& owners = kube::Member(kube::Member(object, "metadata"), "ownerReferences");
+  const json& owners = Member(Member(object, "metadata"), "ownerReferences");
   return std::ranges::any_of(owners, [&](const json& owner) { return IsOwner(owner, pod_uid); });
 }
 
@@ -52,8 +52,8 @@ Status CheckOwnership(const json& object, const MirroredSecret& secret) {
                               " is there and was not made by a volume, so it is not overwritten; "
                               "delete it or give mirrorTo another name");
   }
-  const json& annotations = kube::Member(kube::Member(object, "metadata"), "annotations");
-  const std::string source = kube::StringMember(annotations, kVolumeSourceAnnotation);
+  const json& annotations = Member(Member(object, "metadata"), "annotations");
+  const std::string source = StringMember(annotations, kVolumeSourceAnnotation);
   if (source == secret.source) return {};
   return FailedPrecondition("Secret " + secret.FullName() +
                             " is of a volume with other contents (" + source +
@@ -169,8 +169,7 @@ Status VolumeSecretWriter::TryRelease(const kube::ObjectKey& key, const std::str
                        api_.GetMetadata(kube::Secrets(), key, options));
   if (!IsOurs(existing.json()) || !HasOwner(existing.json(), pod_uid)) return {};
   json owners = json::array();
-  for (const json& owner :
-       kube::Member(kube::Member(existing.json(), "metadata"), "ownerReferences")) {
+  for (const json& owner : Member(Member(existing.json(), "metadata"), "ownerReferences")) {
     if (!IsOwner(owner, pod_uid)) owners.push_back(owner);
   }
   if (owners.empty()) {

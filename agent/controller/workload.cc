@@ -5,13 +5,11 @@
 
 #include "agent/mirror/data_hash.h"
 #include "agent/mirror/restart_marks.h"
-#include "kube/json_fields.h"
+#include "base/json_fields.h"
 
 namespace escagent::controller {
 namespace {
 
-using kube::Member;
-using kube::StringMember;
 using nlohmann::json;
 using Names = std::set<std::string, std::less<>>;
 

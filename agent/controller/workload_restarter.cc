@@ -7,14 +7,11 @@
 #include "agent/controller/retry_delay.h"
 #include "agent/mirror/restart_marks.h"
 #include "agent/mirror/target_secret.h"
+#include "base/json_fields.h"
 #include "base/log.h"
-#include "kube/json_fields.h"
 
 namespace escagent::controller {
 namespace {
-
-using kube::Member;
-using kube::StringMember;
 
 // How long BeforeChange believes a listing. Who comes to consume a Secret meanwhile is found when
 // the restart is due; only the mark may be missing.

@@ -12,9 +12,9 @@
 
 #include "agent/status/admin_protocol.h"
 #include "base/json.h"
+#include "base/json_fields.h"
 #include "base/version.h"
 #include "fuse/keeper/client_probe.h"
-#include "kube/json_fields.h"
 
 namespace escagent::doctor {
 namespace {
@@ -47,19 +47,19 @@ Result<RunningAgent> AskRunningAgent(const std::string& admin_socket,
                                      std::chrono::milliseconds timeout) {
   ESC_ASSIGN_OR_RETURN(const std::string text, status::AskAgent(admin_socket, "status", timeout));
   ESC_ASSIGN_OR_RETURN(const nlohmann::json report, ParseJson(text, "the agent's answer"));
-  const nlohmann::json& agent = kube::Member(report, "agent");
+  const nlohmann::json& agent = Member(report, "agent");
   if (!agent.is_object()) return Internal("the agent's answer has no member \"agent\"");
-  RunningAgent running{.version = kube::StringMember(agent, "version"),
-                       .node = kube::StringMember(agent, "node"),
-                       .registered = kube::BoolMember(agent, "registered"),
+  RunningAgent running{.version = StringMember(agent, "version"),
+                       .node = StringMember(agent, "node"),
+                       .registered = BoolMember(agent, "registered"),
                        .keeper_connected = std::nullopt,
                        .unlocked_bytes = std::nullopt};
   if (agent.contains("keeperConnected")) {
-    running.keeper_connected = kube::BoolMember(agent, "keeperConnected");
+    running.keeper_connected = BoolMember(agent, "keeperConnected");
   }
-  const nlohmann::json& memory = kube::Member(agent, "secretMemory");
+  const nlohmann::json& memory = Member(agent, "secretMemory");
   if (memory.is_object()) {
-    running.unlocked_bytes = kube::IntegerMember(memory, "unlockedBytes");
+    running.unlocked_bytes = IntegerMember(memory, "unlockedBytes");
   }
   return running;
 }

@@ -7,13 +7,11 @@
 #include <utility>
 
 #include "agent/doctor/clock_check.h"
-#include "kube/json_fields.h"
+#include "base/json_fields.h"
 
 namespace escagent::doctor {
 namespace {
 
-using kube::BoolMember;
-using kube::Member;
 using nlohmann::json;
 
 constexpr char kGroup[] = "external-secrets.io";
@@ -113,7 +111,7 @@ Finding CheckCsiNode(kube::Api& api, const std::string& node, const std::string&
   }
   const json& drivers = Member(Member(object->json(), "spec"), "drivers");
   const bool listed = std::ranges::any_of(
-      drivers, [&](const json& entry) { return kube::StringMember(entry, "name") == driver; });
+      drivers, [&](const json& entry) { return StringMember(entry, "name") == driver; });
   if (listed) return Ok(check, "node " + node + " lists " + driver);
   return Failed(check, "node " + node + " does not list " + driver,
                 "kubelet has not registered the driver: see kubelet registration, and kubelet's "

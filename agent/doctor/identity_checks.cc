@@ -6,16 +6,14 @@
 #include <utility>
 
 #include "agent/doctor/parallel.h"
+#include "base/json_fields.h"
 #include "esc/environment_ref.h"
 #include "esc/token_exchange.h"
 #include "kube/access_review.h"
-#include "kube/json_fields.h"
 
 namespace escagent::doctor {
 namespace {
 
-using kube::Member;
-using kube::StringMember;
 using nlohmann::json;
 
 constexpr char kPodTokens[] = "tokens of pods";

@@ -8,6 +8,7 @@
 
 #include "base/duration.h"
 #include "base/json.h"
+#include "base/json_fields.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "kube/resource.h"
@@ -35,12 +36,6 @@ json ListOf(const kube::Object& object) {
   if (text == data->end() || !text->is_string()) return json::array();
   Result<json> list = ParseJson(text->get<std::string>(), kName);
   return list && list->is_array() ? *std::move(list) : json::array();
-}
-
-std::string Text(const json& object, const char* name) {
-  if (!object.is_object()) return {};
-  const auto it = object.find(name);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
 }
 
 }  // namespace
@@ -97,8 +92,8 @@ void ChangeRelay::OnObject(const kube::Object& object) {
   {
     MutexLock lock(mutex_);
     for (const json& change : ListOf(object)) {
-      const std::string id = Text(change, "id");
-      auto ref = esc::EnvironmentRef::Parse(Text(change, "environment"));
+      const std::string id = StringMember(change, "id");
+      auto ref = esc::EnvironmentRef::Parse(StringMember(change, "environment"));
       if (id.empty() || !ref) continue;
       const bool is_new = Remember(id);
       if (synced_ && is_new) news.push_back(*std::move(ref));

@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/json_fields.h"
 #include "base/log.h"
 #include "base/result.h"
 
@@ -34,19 +35,14 @@ bool TellsOfAChange(std::string_view kind) {
                              [kind](std::string_view start) { return kind.starts_with(start); });
 }
 
-std::string Text(const json& object, const char* name) {
-  const auto it = object.find(name);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
 std::optional<esc::EnvironmentRef> EnvironmentOf(std::string_view body) {
   const Result<json> parsed = ParseJson(body, "webhook");
   if (!parsed || !parsed->is_object()) return std::nullopt;
   const auto organization = parsed->find("organization");
   if (organization == parsed->end() || !organization->is_object()) return std::nullopt;
-  auto ref = esc::EnvironmentRef::Parse(Text(*organization, "githubLogin") + "/" +
-                                        Text(*parsed, "projectName") + "/" +
-                                        Text(*parsed, "environmentName"));
+  auto ref = esc::EnvironmentRef::Parse(StringMember(*organization, "githubLogin") + "/" +
+                                        StringMember(*parsed, "projectName") + "/" +
+                                        StringMember(*parsed, "environmentName"));
   if (!ref) return std::nullopt;
   ref->version.clear();
   return *std::move(ref);

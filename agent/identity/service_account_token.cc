@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/json_fields.h"
 #include "base/strings.h"
 
 namespace escagent::identity {
@@ -27,18 +28,6 @@ std::optional<Secret> DecodeBase64Url(std::string_view text) {
   std::optional<Secret> decoded = DecodeBase64(plain);
   WipeString(plain);
   return decoded;
-}
-
-const json& Member(const json& object, const char* name) {
-  static const json kNull;
-  if (!object.is_object()) return kNull;
-  const auto it = object.find(name);
-  return it == object.end() ? kNull : *it;
-}
-
-std::string Text(const json& object, const char* name) {
-  const json& member = Member(object, name);
-  return member.is_string() ? member.get<std::string>() : std::string();
 }
 
 // The namespace and name in the claim "sub".
@@ -72,14 +61,14 @@ Result<ServiceAccountToken> DecodeServiceAccountToken(Secret jwt) {
     return FailedPrecondition(kWhat + std::string("its claims are no JSON object"));
   }
   ServiceAccountToken token;
-  token.issuer = Text(*claims, "iss");
-  ReadSubject(Text(*claims, "sub"), token);
+  token.issuer = StringMember(*claims, "iss");
+  ReadSubject(StringMember(*claims, "sub"), token);
   const json& kubernetes = Member(*claims, "kubernetes.io");
   if (kubernetes.is_object()) {
     const json& account = Member(kubernetes, "serviceaccount");
-    token.namespace_name = Text(kubernetes, "namespace");
-    token.service_account = Text(account, "name");
-    token.service_account_uid = Text(account, "uid");
+    token.namespace_name = StringMember(kubernetes, "namespace");
+    token.service_account = StringMember(account, "name");
+    token.service_account_uid = StringMember(account, "uid");
   }
   if (const json& expires = Member(*claims, "exp"); expires.is_number()) {
     // Times that no clock shows would overflow.
@@ -104,7 +93,7 @@ Result<ServiceAccountToken> FindServiceAccountToken(const Secret& tokens,
   if (!document) {
     return FailedPrecondition("volumeAttributes: auth: pod: " + document.error().message);
   }
-  const json& text = Member(Member(*document, audience.c_str()), "token");
+  const json& text = Member(Member(*document, audience), "token");
   Secret jwt;
   if (text.is_string()) jwt = Secret(std::string_view(text.get_ref<const std::string&>()));
   Scrub(*document);

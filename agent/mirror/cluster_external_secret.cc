@@ -6,13 +6,11 @@
 #include "agent/mirror/label_selector_reader.h"
 #include "agent/mirror/ready_condition.h"
 #include "agent/mirror/spec_reader.h"
-#include "kube/json_fields.h"
+#include "base/json_fields.h"
 
 namespace escagent::mirror {
 namespace {
 
-using kube::Member;
-using kube::StringMember;
 using nlohmann::json;
 
 constexpr char kNamespacesFailed[] = "one or more namespaces failed";
@@ -21,7 +19,7 @@ ClusterExternalSecretStatus ReadStatus(const json& status) {
   ClusterExternalSecretStatus read;
   read.conditions = ReadConditions(status);
   read.external_secret_name = StringMember(status, "externalSecretName");
-  read.provisioned_namespaces = kube::StringsMember(status, "provisionedNamespaces");
+  read.provisioned_namespaces = StringsMember(status, "provisionedNamespaces");
   const json& failures = Member(status, "failedNamespaces");
   if (!failures.is_array()) return read;
   for (const json& failure : failures) {
@@ -74,7 +72,7 @@ const json& ControllerOf(const json& metadata) {
   const json& owners = Member(metadata, "ownerReferences");
   if (!owners.is_array()) return none;
   const auto controller = std::ranges::find_if(
-      owners, [](const json& owner) { return kube::BoolMember(owner, "controller"); });
+      owners, [](const json& owner) { return BoolMember(owner, "controller"); });
   return controller == owners.end() ? none : *controller;
 }
 
@@ -113,8 +111,8 @@ json WantedOwners(const ClusterExternalSecret& wanted, const json& existing) {
       } else if (!std::exchange(found, true)) {
         // Its API version may be v1beta1's: that is no reason to write.
         const bool current = StringMember(owner, "uid") == wanted.uid &&
-                             kube::BoolMember(owner, "controller") &&
-                             kube::BoolMember(owner, "blockOwnerDeletion");
+                             BoolMember(owner, "controller") &&
+                             BoolMember(owner, "blockOwnerDeletion");
         owners.push_back(current ? owner : reference);
       }
     }

@@ -5,15 +5,12 @@
 
 #include "agent/mirror/data_hash.h"
 #include "agent/mirror/secret_keys.h"
+#include "base/json_fields.h"
 #include "base/strings.h"
-#include "kube/json_fields.h"
 
 namespace escagent::mirror {
 namespace {
 
-using kube::BoolMember;
-using kube::Member;
-using kube::StringMember;
 using nlohmann::json;
 
 std::vector<OwnerReference> ReadOwners(const json& list) {
@@ -76,7 +73,7 @@ Result<ExistingSecret> ParseExistingSecret(const json& object, std::string_view 
   read.labels = ReadStringMap(Member(metadata, "labels"));
   read.annotations = ReadStringMap(Member(metadata, "annotations"));
   read.owners = ReadOwners(Member(metadata, "ownerReferences"));
-  read.finalizers = kube::StringsMember(metadata, "finalizers");
+  read.finalizers = StringsMember(metadata, "finalizers");
   ESC_ASSIGN_OR_RETURN(read.data, ReadData(Member(object, "data"), what));
   read.owned = ReadOwnedFields(Member(metadata, "managedFields"), manager);
   return read;

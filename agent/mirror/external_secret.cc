@@ -5,14 +5,12 @@
 
 #include "agent/mirror/ready_condition.h"
 #include "agent/mirror/spec_parser.h"
+#include "base/json_fields.h"
 #include "base/rfc3339.h"
-#include "kube/json_fields.h"
 
 namespace escagent::mirror {
 namespace {
 
-using kube::Member;
-using kube::StringMember;
 using nlohmann::json;
 
 ExternalSecretStatus ReadExternalSecretStatus(const json& status) {

@@ -1,7 +1,7 @@
 #include "agent/mirror/field_manager.h"
 
 #include "agent/mirror/data_hash.h"
-#include "kube/json_fields.h"
+#include "base/json_fields.h"
 
 namespace escagent::mirror {
 namespace {
@@ -33,12 +33,12 @@ OwnedFields ReadOwnedFields(const json& managed_fields, std::string_view manager
   OwnedFields owned;
   if (!managed_fields.is_array()) return owned;
   for (const json& entry : managed_fields) {
-    if (kube::StringMember(entry, "manager") != manager) continue;
-    const json& fields = kube::Member(entry, "fieldsV1");
-    const json& metadata = kube::Member(fields, "f:metadata");
-    AddNames(kube::Member(fields, "f:data"), owned.data);
-    AddNames(kube::Member(metadata, "f:labels"), owned.labels);
-    AddNames(kube::Member(metadata, "f:annotations"), owned.annotations);
+    if (StringMember(entry, "manager") != manager) continue;
+    const json& fields = Member(entry, "fieldsV1");
+    const json& metadata = Member(fields, "f:metadata");
+    AddNames(Member(fields, "f:data"), owned.data);
+    AddNames(Member(metadata, "f:labels"), owned.labels);
+    AddNames(Member(metadata, "f:annotations"), owned.annotations);
   }
   return owned;
 }

@@ -1,11 +1,8 @@
 #include "agent/mirror/object_meta.h"
 
-#include "kube/json_fields.h"
+#include "base/json_fields.h"
 
 namespace escagent::mirror {
-
-using kube::Member;
-using kube::StringMember;
 
 ObjectMeta ReadObjectMeta(const nlohmann::json& object) {
   const nlohmann::json& metadata = Member(object, "metadata");
@@ -13,9 +10,9 @@ ObjectMeta ReadObjectMeta(const nlohmann::json& object) {
           .name = StringMember(metadata, "name"),
           .uid = StringMember(metadata, "uid"),
           .resource_version = StringMember(metadata, "resourceVersion"),
-          .generation = kube::IntegerMember(metadata, "generation"),
+          .generation = IntegerMember(metadata, "generation"),
           .deleting = !StringMember(metadata, "deletionTimestamp").empty(),
-          .finalizers = kube::StringsMember(metadata, "finalizers"),
+          .finalizers = StringsMember(metadata, "finalizers"),
           .labels = ReadStringMap(Member(metadata, "labels")),
           .annotations = ReadStringMap(Member(metadata, "annotations"))};
 }

@@ -6,13 +6,11 @@
 #include <utility>
 
 #include "agent/mirror/spec_choices.h"
-#include "kube/json_fields.h"
+#include "base/json_fields.h"
 
 namespace escagent::mirror {
 namespace {
 
-using kube::Member;
-using kube::StringMember;
 using nlohmann::json;
 
 // ESO's key of an item in a store.

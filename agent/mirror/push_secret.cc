@@ -13,14 +13,12 @@
 #include "agent/mirror/spec_choices.h"
 #include "agent/mirror/spec_reader.h"
 #include "agent/mirror/template_reader.h"
+#include "base/json_fields.h"
 #include "base/rfc3339.h"
-#include "kube/json_fields.h"
 
 namespace escagent::mirror {
 namespace {
 
-using kube::Member;
-using kube::StringMember;
 using nlohmann::json;
 
 constexpr Choices<UpdatePolicy, 2> kUpdatePolicies = {

@@ -4,13 +4,11 @@
 #include <string>
 
 #include "base/duration.h"
-#include "kube/json_fields.h"
+#include "base/json_fields.h"
 
 namespace escagent::mirror {
 namespace {
 
-using kube::Member;
-using kube::StringMember;
 using nlohmann::json;
 
 json ToJson(const Condition& condition) {

@@ -1,7 +1,7 @@
 #include "agent/mirror/spec_reader.h"
 
 #include "base/duration.h"
-#include "kube/json_fields.h"
+#include "base/json_fields.h"
 
 namespace escagent::mirror {
 
@@ -12,7 +12,7 @@ SpecReader::SpecReader(const json& object, std::string path, std::vector<std::st
   if (!object.is_object() && !object.is_null()) Problem("must be an object");
 }
 
-const json& SpecReader::Field(std::string_view key) const { return kube::Member(*object_, key); }
+const json& SpecReader::Field(std::string_view key) const { return Member(*object_, key); }
 
 std::string SpecReader::PathOf(std::string_view key) const {
   return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
@@ -50,7 +50,7 @@ std::vector<std::string> SpecReader::TextList(std::string_view key) const {
     for (const json& element : field) good = good && element.is_string();
   }
   if (!good) Problem(key, "must be a list of strings");
-  return kube::StringsMember(*object_, key);
+  return StringsMember(*object_, key);
 }
 
 StringMap SpecReader::TextMap(std::string_view key) const {

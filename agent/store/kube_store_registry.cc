@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/json_fields.h"
 #include "base/log.h"
-#include "kube/json_fields.h"
 
 namespace escagent::store {
 namespace {
@@ -18,8 +18,8 @@ std::string_view KindName(StoreKind kind) {
 
 Labels LabelsOfObject(const kube::Object& object) {
   Labels labels;
-  const nlohmann::json& metadata = kube::Member(object.json(), "metadata");
-  const auto* members = kube::Member(metadata, "labels").get_ptr<const nlohmann::json::object_t*>();
+  const nlohmann::json& metadata = Member(object.json(), "metadata");
+  const auto* members = Member(metadata, "labels").get_ptr<const nlohmann::json::object_t*>();
   if (members == nullptr) return labels;
   for (const auto& [key, value] : *members) {
     if (value.is_string()) labels.emplace(key, value.get_ref<const std::string&>());

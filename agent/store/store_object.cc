@@ -5,13 +5,11 @@
 #include <utility>
 
 #include "base/duration.h"
-#include "kube/json_fields.h"
+#include "base/json_fields.h"
 
 namespace escagent::store {
 namespace {
 
-using kube::Member;
-using kube::StringMember;
 using nlohmann::json;
 
 constexpr char kGroup[] = "external-secrets.io";

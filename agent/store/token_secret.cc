@@ -4,8 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "base/json_fields.h"
 #include "base/strings.h"
-#include "kube/json_fields.h"
 
 namespace escagent::store {
 namespace {
@@ -24,7 +24,7 @@ std::unexpected<Error> NoTokenSecret(const SecretKeyRef& ref) {
 }
 
 Result<AccessToken> TokenOfSecret(const SecretKeyRef& ref, const kube::Object& secret) {
-  const nlohmann::json& data = kube::Member(kube::Member(secret.json(), "data"), ref.key);
+  const nlohmann::json& data = Member(Member(secret.json(), "data"), ref.key);
   const auto* text = data.get_ptr<const std::string*>();
   if (text == nullptr) return Fault(ref, Code::kUnauthenticated, "the Secret has no such key");
   const std::optional<Secret> bytes = DecodeBase64(*text);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/json_fields.h"
 #include "base/strings.h"
 #include "esc/devserver/base64_url.h"
 
@@ -32,11 +33,6 @@ const unsigned char* Bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
 
-std::string TextOf(const json& object, const char* member) {
-  const auto found = object.find(member);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 std::shared_ptr<EVP_PKEY> MakeKey(const char* type, OSSL_PARAM_BLD* builder) {
   const KeyParameters parameters(OSSL_PARAM_BLD_to_param(builder), OSSL_PARAM_free);
   const KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr), EVP_PKEY_CTX_free);
@@ -49,8 +45,8 @@ std::shared_ptr<EVP_PKEY> MakeKey(const char* type, OSSL_PARAM_BLD* builder) {
 }
 
 std::shared_ptr<EVP_PKEY> RsaKey(const json& jwk) {
-  const auto modulus = DecodeBase64Url(TextOf(jwk, "n"));
-  const auto exponent = DecodeBase64Url(TextOf(jwk, "e"));
+  const auto modulus = DecodeBase64Url(StringMember(jwk, "n"));
+  const auto exponent = DecodeBase64Url(StringMember(jwk, "e"));
   if (!modulus || !exponent || modulus->empty() || exponent->empty()) return nullptr;
   const BigNumber n(BN_bin2bn(Bytes(*modulus), static_cast<int>(modulus->size()), nullptr),
                     BN_free);
@@ -66,9 +62,9 @@ std::shared_ptr<EVP_PKEY> RsaKey(const json& jwk) {
 }
 
 std::shared_ptr<EVP_PKEY> EllipticKey(const json& jwk) {
-  const auto x = DecodeBase64Url(TextOf(jwk, "x"));
-  const auto y = DecodeBase64Url(TextOf(jwk, "y"));
-  if (TextOf(jwk, "crv") != "P-256" || !x || !y || x->size() != kCoordinateSize ||
+  const auto x = DecodeBase64Url(StringMember(jwk, "x"));
+  const auto y = DecodeBase64Url(StringMember(jwk, "y"));
+  if (StringMember(jwk, "crv") != "P-256" || !x || !y || x->size() != kCoordinateSize ||
       y->size() != kCoordinateSize) {
     return nullptr;
   }
@@ -128,10 +124,10 @@ Result<JsonWebKeys> JsonWebKeys::Parse(std::string_view text, std::string_view w
   JsonWebKeys keys;
   for (const json& jwk : *list) {
     if (!jwk.is_object()) continue;
-    if (const std::string use = TextOf(jwk, "use"); !use.empty() && use != "sig") continue;
-    const bool rsa = TextOf(jwk, "kty") == "RSA";
+    if (const std::string use = StringMember(jwk, "use"); !use.empty() && use != "sig") continue;
+    const bool rsa = StringMember(jwk, "kty") == "RSA";
     if (auto key = rsa ? RsaKey(jwk) : EllipticKey(jwk)) {
-      keys.keys_.push_back({TextOf(jwk, "kid"), rsa ? "RS256" : "ES256", std::move(key)});
+      keys.keys_.push_back({StringMember(jwk, "kid"), rsa ? "RS256" : "ES256", std::move(key)});
     }
   }
   if (keys.keys_.empty()) {
@@ -154,8 +150,8 @@ Result<json> JsonWebKeys::Verify(std::string_view token) const {
   if (!head || !head->is_object() || !claims || !claims->is_object()) {
     return TokenRefused("it is no JSON Web Token");
   }
-  const std::string algorithm = TextOf(*head, "alg");
-  const std::string id = TextOf(*head, "kid");
+  const std::string algorithm = StringMember(*head, "alg");
+  const std::string id = StringMember(*head, "kid");
   if (algorithm == "ES256") {
     signature = ToDer(*signature);
     if (!signature) return TokenRefused("its signature is not the issuer's");

@@ -59,7 +59,7 @@ LIBRARIES = [
     (r"linux/fuse\.h", ["fuse"]),
     (r"curl/", ["base/curl_request", "base/curl_streams", "base/curl_transport"]),
     (r"spdlog/|fmt/", ["base/log"]),
-    (r"nlohmann/", ["base/json", "esc", "kube", "csi", "agent"]),
+    (r"nlohmann/", ["base/json", "base/json_fields", "esc", "kube", "csi", "agent"]),
     (r"yaml-cpp/", ["base/yaml", "agent"]),
     (r"yaml\.h", ["esc/yaml_events"]),
     (r"seccomp\.h", ["base/syscall_filter"]),

@@ -9,7 +9,7 @@
 #include "base/result.h"
 #include "base/secret.h"
 
-namespace escagent::kube {
+namespace escagent {
 
 // Reads of JSON that others wrote: what is absent, or of another type, is "nothing", without
 // exceptions. `key` is a member's name.
@@ -28,4 +28,4 @@ std::vector<std::string> StringsMember(const nlohmann::json& object, std::string
 // the error: INVALID_ARGUMENT when a string is not valid UTF-8.
 Result<Secret> SerializeJson(const nlohmann::json& document, std::string_view what);
 
-}  // namespace escagent::kube
+}  // namespace escagent

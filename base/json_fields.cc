@@ -1,4 +1,4 @@
-#include "kube/json_fields.h"
+#include "base/json_fields.h"
 
 #include <limits>
 #include <ostream>
@@ -6,7 +6,7 @@
 
 #include "base/strings.h"
 
-namespace escagent::kube {
+namespace escagent {
 namespace {
 
 using nlohmann::json;
@@ -103,4 +103,4 @@ Result<Secret> SerializeJson(const json& document, std::string_view what) {
   return text.Finish();
 }
 
-}  // namespace escagent::kube
+}  // namespace escagent
