@@ -12,8 +12,6 @@
 namespace escagent::cache {
 namespace {
 
-constexpr std::size_t kMaxNodes = 100'000;
-
 bool IsProvider(std::string_view key) {
   for (const std::string_view function : {"fn::open", "fn::rotate"}) {
     if (!EqualsIgnoreCase(key.substr(0, function.size()), function)) continue;
@@ -49,17 +47,13 @@ class Reader {
  public:
   explicit Reader(const esc::EnvironmentRef& ref) : ref_(ref) {}
 
-  Result<DefinitionFacts> Read(const YAML::Node& root) {
+  DefinitionFacts Read(const YAML::Node& root) {
     if (root.IsMap()) {
       for (const auto& entry : root) {
         if (!entry.first.IsScalar()) continue;
         if (EqualsIgnoreCase(entry.first.Scalar(), "imports")) ReadImports(entry.second);
         if (EqualsIgnoreCase(entry.first.Scalar(), "values")) Walk(entry.second, false);
       }
-    }
-    if (nodes_ > kMaxNodes) {
-      return InvalidArgument("read the definition of environment " + ref_.ToString() +
-                             ": more than " + std::to_string(kMaxNodes) + " values");
     }
     std::ranges::sort(facts_.references);
     const auto repeated = std::ranges::unique(facts_.references);
@@ -87,9 +81,8 @@ class Reader {
     if (parsed) facts_.references.push_back(*std::move(parsed));
   }
 
-  // Depth is bounded by yaml-cpp's own parser; what aliases multiply, by kMaxNodes.
+  // Depth, and what aliases multiply, are bounded by the parser.
   void Walk(const YAML::Node& node, bool in_provider) {
-    if (++nodes_ > kMaxNodes) return;
     if (node.IsScalar()) ReadText(node.Scalar());
     if (node.IsSequence()) {
       for (const YAML::Node& element : node) Walk(element, in_provider);
@@ -128,7 +121,6 @@ class Reader {
 
   const esc::EnvironmentRef& ref_;
   DefinitionFacts facts_;
-  std::size_t nodes_ = 0;
 };
 
 }  // namespace

@@ -23,9 +23,8 @@ struct DefinitionFacts {
 
 // Reads the facts out of a definition's YAML (reference/esc-api.md (c)). `ref` is whose definition
 // it is: names without an organization are of the same one, names without a project of project
-// "default". INVALID_ARGUMENT when it is no YAML, or larger than 100,000 nodes with aliases
-// followed; the message has none of the text. What the evaluator would refuse (an import that is
-// no name) is left out: the open tells it.
+// "default". INVALID_ARGUMENT when it is no YAML (base/yaml.h); the message has none of the text.
+// What the evaluator would refuse (an import that is no name) is left out: the open tells it.
 Result<DefinitionFacts> ReadDefinitionFacts(const esc::EnvironmentRef& ref, std::string_view yaml);
 
 }  // namespace escagent::cache

@@ -119,22 +119,22 @@ StoreFiles::FilePtr StoreFiles::ReadStoreFile(const std::string& directory, cons
     file->problem = text.error().message;
     return file;
   }
-  const auto nodes = ParseYamlStream(text->Reveal(), path);
-  if (!nodes) {
-    file->problem = nodes.error().message;
+  const auto documents = ParseYamlStream(text->Reveal(), path);
+  if (!documents) {
+    file->problem = documents.error().message;
     return file;
   }
-  ParseDocuments(name, *nodes, check, *file);
+  ParseDocuments(name, *documents, check, *file);
   return file;
 }
 
-void StoreFiles::ParseDocuments(const std::string& name, const std::vector<YAML::Node>& nodes,
+void StoreFiles::ParseDocuments(const std::string& name, const std::vector<YamlDocument>& documents,
                                 const Check& check, File& file) {
   file.last_ids.clear();
-  for (const YAML::Node& node : nodes) {
+  for (const auto& [node, line] : documents) {
     if (node.IsNull() || IsOtherObject(node)) continue;
     Document document;
-    document.where = name + ":" + std::to_string(node.Mark().line + 1);
+    document.where = name + ":" + std::to_string(line);
     document.store = ParseSecretStore(node);
     if (document.store.problems.empty()) check(document.store.spec, document.store.problems);
     const StoreId& id = document.store.spec.id;

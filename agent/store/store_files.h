@@ -12,6 +12,7 @@
 
 #include "agent/store/secret_store.h"
 #include "base/result.h"
+#include "base/yaml.h"
 
 namespace escagent::store {
 
@@ -66,7 +67,7 @@ class StoreFiles {
 
   static FilePtr ReadStoreFile(const std::string& directory, const std::string& name,
                                const FilePtr& previous, const Check& check);
-  static void ParseDocuments(const std::string& name, const std::vector<YAML::Node>& nodes,
+  static void ParseDocuments(const std::string& name, const std::vector<YamlDocument>& documents,
                              const Check& check, File& file);
   void Index();
 

@@ -188,7 +188,7 @@ Value FromNode(const YAML::Node& node, Heap& heap, std::size_t depth) {
   }
   if (!node.IsScalar()) return {};
   const std::string_view text = heap.Keep(std::string(node.Scalar()));
-  // yaml-cpp marks scalars in quotes with the tag "!".
+  // Scalars in quotes have the tag "!" (base/yaml.h).
   return node.Tag() == "!" || node.Tag() == "tag:yaml.org,2002:str" ? Value::Text(text)
                                                                     : ResolveYamlScalar(text);
 }

@@ -1,12 +1,11 @@
 #include "esc/edit/yaml_tree.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "base/strings.h"
+#include "base/yaml_events.h"
 #include "esc/edit/yaml_text.h"
-#include "esc/yaml_events.h"
 
 namespace escagent::edit {
 namespace {
@@ -46,11 +45,6 @@ class ByteCounter {
 
 std::string_view View(const yaml_char_t* text) {
   return text == nullptr ? std::string_view() : reinterpret_cast<const char*>(text);
-}
-
-bool IsNullWord(std::string_view text) {
-  static constexpr std::array<std::string_view, 4> kWords = {"~", "null", "Null", "NULL"};
-  return std::ranges::find(kWords, text) != kWords.end();
 }
 
 // The end of a block scalar, of which libyaml tells where the next token may begin: of its last
@@ -141,7 +135,7 @@ class TreeBuilder {
     if (block) node.end = EndOfBlockScalar(text_, node.content, node.end);
     if (node.plain && node.begin == node.end) {
       node.kind = YamlNode::Kind::kEmpty;
-    } else if (node.plain && (value.empty() || IsNullWord(value))) {
+    } else if (node.plain && IsYamlNull(value)) {
       node.kind = YamlNode::Kind::kNull;
     } else {
       node.kind = YamlNode::Kind::kScalar;
@@ -242,13 +236,13 @@ Result<YamlNode> ReadYamlTree(std::string_view text) {
   }
   if (!IsValidUtf8(text)) return InvalidArgument(std::string(kReading) + "not valid UTF-8");
   TreeBuilder builder(text);
-  esc::YamlEvents events(text.substr(ByteOrderMarkSize(text)));
+  YamlEvents events(text.substr(ByteOrderMarkSize(text)));
   while (events.Next()) {
     const yaml_event_type_t type = events.event().type;
     if (type == YAML_DOCUMENT_END_EVENT || type == YAML_STREAM_END_EVENT) return builder.TakeRoot();
     ESC_RETURN_IF_ERROR(builder.Handle(events.event()));
   }
-  return InvalidArgument(std::string(kReading) + "invalid YAML: " + events.Fault());
+  return InvalidArgument(std::string(kReading) + "invalid YAML: " + events.Problem());
 }
 
 bool SayTheSame(const YamlNode& a, const YamlNode& b) {

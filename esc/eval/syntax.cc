@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "base/yaml_events.h"
 #include "esc/eval/line_index.h"
 #include "esc/eval/scalar.h"
-#include "esc/yaml_events.h"
 
 // Events are used rather than a document, because the latter forgets which nodes were aliases (and
 // an alias inside its own anchor would make it a cycle).
@@ -223,7 +223,7 @@ std::optional<SyntaxNode> ReadYaml(std::string_view text,
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   TreeBuilder builder(text, environment, diagnostics);
   if (!IsReadable(text, builder, diagnostics)) return std::nullopt;
-  esc::YamlEvents events(text);
+  YamlEvents events(text);
   while (events.Next()) {
     const yaml_event_type_t type = events.event().type;
     if (type == YAML_DOCUMENT_END_EVENT || type == YAML_STREAM_END_EVENT) return builder.TakeRoot();

@@ -60,10 +60,10 @@ json Convert(const YAML::Node& node) {
 }  // namespace
 
 Result<std::vector<json>> YamlToJson(std::string_view text, std::string_view what) {
-  ESC_ASSIGN_OR_RETURN(const std::vector<YAML::Node> nodes, ParseYamlStream(text, what));
+  ESC_ASSIGN_OR_RETURN(const std::vector<YamlDocument> read, ParseYamlStream(text, what));
   std::vector<json> documents;
-  for (const YAML::Node& node : nodes) {
-    json document = Convert(node);
+  for (const YamlDocument& one : read) {
+    json document = Convert(one.root);
     if (document.is_null()) continue;
     if (document.is_object() && document.value("kind", json()) == "List") {
       for (json& item : document["items"]) documents.push_back(std::move(item));

@@ -67,13 +67,67 @@ TEST(ParseYamlTest, DeepNestingIsRefusedNotACrash) {
   EXPECT_FALSE(ParseYaml(blocks, "x"));
 }
 
+// For each of these yaml-cpp's parser goes on until there is no memory left, or has once crashed.
+TEST(ParseYamlTest, TextsThatYamlCppNeverFinishes) {
+  for (const char* text : {",", ",\n", "[,]", "{,}", "a: ,", "- ,", "]", "}", "? ,", "a: [b,,c]"}) {
+    const Result<YAML::Node> node = ParseYaml(text, "x");
+    ASSERT_FALSE(node) << text;
+    EXPECT_THAT(node.error().message, HasSubstr("invalid YAML at line 1, column "));
+  }
+  EXPECT_FALSE(ParseYaml(",", "x"));
+  EXPECT_FALSE(ParseYaml("a: \x04", "x"));
+}
+
+TEST(ParseYamlTest, TagsTellTextsFromOthers) {
+  const Result<YAML::Node> node =
+      ParseYaml("{plain: 5, quoted: '5', double: \"\", tagged: !!str 5, none: , null: ~}\n", "x");
+  ASSERT_TRUE(node) << node.error().message;
+  EXPECT_EQ((*node)["plain"].Tag(), "?");
+  EXPECT_EQ((*node)["quoted"].Tag(), "!");
+  EXPECT_EQ((*node)["double"].Tag(), "!");
+  EXPECT_TRUE((*node)["double"].IsScalar());
+  EXPECT_EQ((*node)["tagged"].Tag(), "tag:yaml.org,2002:str");
+  EXPECT_TRUE((*node)["none"].IsNull());
+  EXPECT_EQ(node->size(), 6U);
+  EXPECT_EQ((*ParseYaml("a: |\n  x\n", "x"))["a"].Tag(), "!");
+}
+
+TEST(ParseYamlTest, Aliases) {
+  const Result<YAML::Node> node = ParseYaml("a: &x {b: [1, 2]}\nc: *x\nd: &x 5\ne: *x\n", "x");
+  ASSERT_TRUE(node) << node.error().message;
+  EXPECT_EQ((*node)["c"]["b"][1].as<int>(), 2);
+  EXPECT_EQ((*node)["e"].as<int>(), 5);
+  EXPECT_FALSE(ParseYaml("a: *x\nb: &x 5\n", "x"));
+  EXPECT_FALSE(ParseYaml("a: &x [*x]\n", "x"));
+}
+
+TEST(ParseYamlTest, WhatAliasesMultiplyIsRefused) {
+  // 10^9 nodes.
+  std::string wide = "a0: &a0 [x]\n";
+  for (int i = 1; i < 10; ++i) {
+    const std::string before = "*a" + std::to_string(i - 1) + ", ";
+    wide += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [";
+    for (int n = 0; n < 10; ++n) wide += before;
+    wide += "]\n";
+  }
+  EXPECT_THAT(ParseYaml(wide, "x").error().message, HasSubstr("aliases make it too large"));
+  // Each list has the one before as its only element.
+  std::string deep = "a0: &a0 x\n";
+  for (int i = 1; i < 1000; ++i) {
+    deep += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [*a" + std::to_string(i - 1) +
+            "]\n";
+  }
+  EXPECT_THAT(ParseYaml(deep, "x").error().message, HasSubstr("nested more than 200 deep"));
+}
+
 TEST(ParseYamlTest, SecondDocumentIsRefused) { EXPECT_FALSE(ParseYaml("a: 1\n---\nb: 2\n", "x")); }
 
 TEST(ParseYamlStreamTest, ReadsAllDocuments) {
-  const Result<std::vector<YAML::Node>> nodes = ParseYamlStream("a: 1\n---\nb: 2\n", "x");
+  const Result<std::vector<YamlDocument>> nodes = ParseYamlStream("a: 1\n---\nb: 2\n", "x");
   ASSERT_TRUE(nodes) << nodes.error().message;
   ASSERT_EQ(nodes->size(), 2U);
-  EXPECT_EQ((*nodes)[1]["b"].as<int>(), 2);
+  EXPECT_EQ((*nodes)[1].root["b"].as<int>(), 2);
+  EXPECT_EQ((*nodes)[1].line, 3);
   EXPECT_FALSE(ParseYamlStream("a: 1\n---\nb: [\n", "x"));
 }
 

@@ -51,7 +51,9 @@ std::set<std::string> RulesOf(const std::string& path) {
   const Result<Secret> text = ReadFile(path);
   EXPECT_TRUE(text) << path;
   if (!text) return rules;
-  for (const YAML::Node& document : YAML::LoadAll(std::string(text->Reveal()))) {
+  const auto documents = ParseYamlStream(text->Reveal(), "manifest");
+  EXPECT_TRUE(documents);
+  for (const auto& [document, _] : documents.value_or(std::vector<YamlDocument>())) {
     for (const YAML::Node& rule : document["rules"]) {
       for (const YAML::Node& group : rule["apiGroups"]) {
         if (group.as<std::string>() == "storage.k8s.io") continue;  // for the doctor itself

@@ -191,6 +191,7 @@ INSTANTIATE_TEST_SUITE_P(
                  With({{"format", "json"}, {"items", "[{path: a}]"}}),
                  {"items:", "format files"}},
         BadInput{"items no YAML", With({{"items", "[{"}}), {"items", "line"}},
+        BadInput{"items that yaml-cpp never finishes", With({{"items", ","}}), {"items", "line"}},
         BadInput{"items no list", With({{"items", "path: a"}}), {"items:", "list"}},
         BadInput{"items empty", With({{"items", "[]"}}), {"items:"}},
         BadInput{"item no map", With({{"items", "[a]"}}), {"items[0]:", "path, file, mode"}},

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace escagent::esc {
+namespace escagent {
 
 // The events of a text in YAML, as libyaml reads it. The reader of Pulumi's evaluator (Go's
 // yaml.v3) is a translation of libyaml: what the one takes for YAML, where it sees the parts and
@@ -22,7 +22,11 @@ class YamlEvents {
   bool Next();
   const yaml_event_t& event() const { return event_; }
 
-  // After Next() was false, in the words of yaml.v3: "yaml: line 3: did not find expected key". The
+  // After Next() was false, for people: "line 3, column 5: did not find expected key". Holds none
+  // of the text.
+  std::string Problem() const;
+
+  // The same in the words of yaml.v3: "yaml: line 3: did not find expected key". The
   // line is often the one before. Holds none of the text.
   std::string Fault() const;
 
@@ -32,4 +36,7 @@ class YamlEvents {
   yaml_event_t event_{};
 };
 
-}  // namespace escagent::esc
+// Whether a plain scalar without a tag is a null (the core schema of YAML 1.2).
+bool IsYamlNull(std::string_view plain);
+
+}  // namespace escagent

@@ -1,8 +1,10 @@
-#include "esc/yaml_events.h"
+#include "base/yaml_events.h"
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 
-namespace escagent::esc {
+namespace escagent {
 
 YamlEvents::YamlEvents(std::string_view text) : ready_(yaml_parser_initialize(&parser_) != 0) {
   if (!ready_) return;  // out of memory
@@ -25,6 +27,19 @@ bool YamlEvents::Next() {
   return false;
 }
 
+bool IsYamlNull(std::string_view plain) {
+  static constexpr std::array<std::string_view, 5> kTexts = {"", "~", "null", "Null", "NULL"};
+  return std::ranges::find(kTexts, plain) != kTexts.end();
+}
+
+std::string YamlEvents::Problem() const {
+  const std::string problem = parser_.problem != nullptr ? parser_.problem : "out of memory";
+  // Of an encoding that is wrong it tells no line.
+  if (parser_.error != YAML_SCANNER_ERROR && parser_.error != YAML_PARSER_ERROR) return problem;
+  return "line " + std::to_string(parser_.problem_mark.line + 1) + ", column " +
+         std::to_string(parser_.problem_mark.column + 1) + ": " + problem;
+}
+
 std::string YamlEvents::Fault() const {
   // yaml.v3 counts lines from 0 here, and takes 0 for not known.
   std::size_t line =
@@ -36,4 +51,4 @@ std::string YamlEvents::Fault() const {
          (parser_.problem != nullptr ? parser_.problem : "unknown problem parsing YAML content");
 }
 
-}  // namespace escagent::esc
+}  // namespace escagent
