@@ -17,7 +17,7 @@ std::string TextOf(const yaml_char_t* text) {
 }
 
 std::string PlaceOf(const yaml_event_t& event) {
-  return "line " + std::to_string(event.start_mark.line + 1) + ", column " +
+  return " at line " + std::to_string(event.start_mark.line + 1) + ", column " +
          std::to_string(event.start_mark.column + 1) + ": ";
 }
 
@@ -51,7 +51,7 @@ class DocumentBuilder {
   // Of a node and what is below it, aliases followed.
   struct Extent {
     std::size_t nodes = 1;
-    std::size_t depth = 1;
+    std::size_t depth = 0;  // of containers in one another
   };
   struct Anchored {
     YAML::Node node;
@@ -86,6 +86,7 @@ class DocumentBuilder {
       return InvalidArgument(PlaceOf(event) + "an alias of no anchor before it");
     }
     const auto& [node, extent] = found->second;
+    if (AtKey() && extent.depth > 0) return BadKey(event);
     aliased_ += extent.nodes;
     if (aliased_ > kMaxAliasedYamlNodes) {
       return InvalidArgument(PlaceOf(event) + "aliases make it too large");
@@ -96,6 +97,14 @@ class DocumentBuilder {
     return {};
   }
 
+  bool AtKey() const {
+    return !frames_.empty() && frames_.back().node.IsMap() && !frames_.back().key;
+  }
+
+  static Status BadKey(const yaml_event_t& event) {
+    return InvalidArgument(PlaceOf(event) + "a key that is a list or a map");
+  }
+
   static Status TooDeep(const yaml_event_t& event) {
     return InvalidArgument(PlaceOf(event) + "nested more than " + std::to_string(kMaxYamlDepth) +
                            " deep");
@@ -103,7 +112,11 @@ class DocumentBuilder {
 
   Status Open(const yaml_event_t& event, YAML::NodeType::value type, const yaml_char_t* anchor) {
     if (frames_.size() >= kMaxYamlDepth) return TooDeep(event);
-    Frame frame{.node = YAML::Node(type), .extent = {}, .anchor = TextOf(anchor), .key = {}};
+    if (AtKey()) return BadKey(event);
+    Frame frame{.node = YAML::Node(type),
+                .extent = {.nodes = 1, .depth = 1},
+                .anchor = TextOf(anchor),
+                .key = {}};
     // Before it is filled: yaml-cpp copies lists of all nodes below when trees are joined.
     Attach(event, frame.node);
     frames_.push_back(std::move(frame));
@@ -156,7 +169,7 @@ class DocumentBuilder {
 };
 
 std::unexpected<Error> Invalid(std::string_view what, const std::string& why) {
-  return InvalidArgument("read " + std::string(what) + ": invalid YAML at " + why);
+  return InvalidArgument("read " + std::string(what) + ": invalid YAML" + why);
 }
 
 }  // namespace
@@ -176,7 +189,7 @@ Result<std::vector<YamlDocument>> ParseYamlStream(std::string_view text, std::st
   }
   std::vector<YamlDocument> documents;
   std::optional<DocumentBuilder> builder;
-  YamlEvents events(text);
+  YamlEvents events(text.substr(ByteOrderMarkSize(text)));
   while (events.Next()) {
     const yaml_event_t& event = events.event();
     if (event.type == YAML_STREAM_END_EVENT) return documents;

@@ -16,8 +16,9 @@ inline constexpr std::size_t kMaxYamlDepth = 200;
 inline constexpr std::size_t kMaxAliasedYamlNodes = 100'000;
 
 struct YamlDocument {
-  // Scalars have the tag that is written; if none is, "!" in quotes or as a block (texts whatever
-  // they look like) and "?" without. Keys may repeat. An alias shares the node of its anchor.
+  // Scalars have the tag that is written, or else "!" in quotes or as a block (texts whatever they
+  // look like) and "?" without. Keys are scalars, and may repeat. Aliases share their anchor's
+  // node.
   YAML::Node root;
   int line = 1;  // where the root begins
 };

@@ -1,5 +1,6 @@
 #include "esc/devserver/secret_rewriter.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <utility>
@@ -71,7 +72,7 @@ class Rewriter {
     edit::AppendSpaces(edit::ColumnOf(text_, call.content) + layout_.step, out);
     out.Append("ciphertext: ");
     out.Append(ciphertext);
-    splices_.push_back({*call.entries.front().colon + 1, argument.end, out.Finish()});
+    Replace(*call.entries.front().colon + 1, argument.end, out);
   }
 
   void WritePlain(const YamlNode& call, const YamlNode& argument, std::string_view plaintext) {
@@ -84,7 +85,21 @@ class Rewriter {
       out.Append(' ');
     }
     edit::AppendShortest(plaintext, out);
-    splices_.push_back({begin, argument.end, out.Finish()});
+    Replace(begin, argument.end, out);
+  }
+
+  // Replaces by a text that may end without a quote or bracket.
+  void Replace(std::size_t begin, std::size_t end, SecretBuilder& out) {
+    const std::size_t next = std::min(text_.find_first_not_of(" \t\r\n", end), text_.size());
+    if (next == end && next < text_.size() && text_[next] == '#') out.Append(' ');
+    // Tabs in blank lines belong to the plain text before them, and may stand nowhere else.
+    const std::string_view blank = text_.substr(end, next - end);
+    if (blank.contains('\t') && blank.contains('\n')) {
+      out.Append(layout_.line_break);
+      edit::AppendSpaces(edit::ColumnOf(text_, next), out);
+      end = next;
+    }
+    splices_.push_back({begin, end, out.Finish()});
   }
 
   const SecretCodec& codec_;

@@ -15,7 +15,7 @@
 // ends stay byte for byte.
 //
 //   yaml_tree     the YAML with the place of each node      yaml_writer   how new text is written
-//   node_locator  where each node ends                      splice        which bytes to replace
+//   yaml_text     lines, columns and what is between nodes  splice        which bytes to replace
 namespace escagent::edit {
 
 // One change at a path below `values` (app.db["user.name"], list[0]). Move-only.

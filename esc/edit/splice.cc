@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/yaml_events.h"
 #include "esc/edit/yaml_text.h"
 
 namespace escagent::edit {
@@ -12,8 +13,7 @@ constexpr std::string_view kBlanks = " \t";
 constexpr std::string_view kWhitespace = " \t\r\n";
 
 std::unexpected<Error> NoRoom(std::string_view text, std::size_t at) {
-  return FailedPrecondition("line " +
-                            std::to_string(1 + std::ranges::count(text.substr(0, at), '\n')) +
+  return FailedPrecondition("line " + std::to_string(LineNumberOf(text, at)) +
                             " has no room for it; write the map around it as {key: value}");
 }
 
@@ -69,10 +69,9 @@ Splice ReplaceBlockValue(std::string_view text, const Place& place,
   const YamlNode& node = *place.node;
   const std::size_t after_colon = *place.entry()->colon + 1;
   const std::size_t outer = ColumnOf(text, place.parent->content);
-  const std::string_view between =
-      text.substr(after_colon, std::max(node.begin, after_colon) - after_colon);
+  const bool same_line = LineEndOf(text, after_colon) >= node.begin;
   SecretBuilder out;
-  if (node.kind == YamlNode::Kind::kEmpty || !between.contains('\n')) {
+  if (node.kind == YamlNode::Kind::kEmpty || same_line) {
     out.Append(layout.line_break);
     AppendSpaces(outer + layout.step, out);
     AppendBlockSecret(keys, value, outer + layout.step, layout, out);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/yaml_events.h"
+
 namespace escagent::edit {
 namespace {
 
@@ -41,17 +43,13 @@ std::size_t SkipTrivia(std::string_view text, std::size_t position) {
     } else if (const std::size_t size = BreakSizeAt(text, position); size > 0) {
       position += size;
     } else if (text.substr(position).starts_with(kByteOrderMark) &&
-               LineBeginOf(text, position) == position) {
+               (position == 0 || EndsWithBreak(text.substr(0, position)))) {
       position += kByteOrderMark.size();
     } else {
       break;
     }
   }
   return position;
-}
-
-std::size_t ByteOrderMarkSize(std::string_view text) {
-  return text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
 }
 
 std::size_t LineBeginOf(std::string_view text, std::size_t position) {
@@ -71,6 +69,15 @@ std::size_t LineEndOf(std::string_view text, std::size_t position) {
 std::size_t NextLineOf(std::string_view text, std::size_t position) {
   const std::size_t end = LineEndOf(text, position);
   return end + BreakSizeAt(text, end);
+}
+
+std::size_t LineNumberOf(std::string_view text, std::size_t position) {
+  std::size_t number = 1;
+  for (std::size_t line = NextLineOf(text, 0); line <= position; line = NextLineOf(text, line)) {
+    if (line == text.size()) return number + (EndsWithBreak(text) ? 1 : 0);
+    ++number;
+  }
+  return number;
 }
 
 std::size_t ColumnOf(std::string_view text, std::size_t position) {

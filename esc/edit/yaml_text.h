@@ -12,9 +12,6 @@ namespace escagent::edit {
 // breaks, comments, and byte order marks where lines begin.
 std::size_t SkipTrivia(std::string_view text, std::size_t position);
 
-// The bytes at the begin that mark UTF-8 and are no content.
-std::size_t ByteOrderMarkSize(std::string_view text);
-
 // The begin of a position's line.
 std::size_t LineBeginOf(std::string_view text, std::size_t position);
 
@@ -23,6 +20,9 @@ std::size_t LineEndOf(std::string_view text, std::size_t position);
 
 // The begin of the line after a position's; the end of the text when there is none.
 std::size_t NextLineOf(std::string_view text, std::size_t position);
+
+// The number of a position's line, from 1.
+std::size_t LineNumberOf(std::string_view text, std::size_t position);
 
 // How many code points stand before a position on its line. The byte order mark of the text, which
 // is not part of it, does not count.

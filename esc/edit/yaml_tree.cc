@@ -79,13 +79,12 @@ class TreeBuilder {
         return {};
       case YAML_SEQUENCE_START_EVENT: {
         const auto& start = event.data.sequence_start;
-        return Open(event, YamlNode::Kind::kSequence, start.anchor, start.tag,
+        return Open(event, YamlNode::Kind::kSequence, start.tag,
                     start.style == YAML_FLOW_SEQUENCE_STYLE);
       }
       case YAML_MAPPING_START_EVENT: {
         const auto& start = event.data.mapping_start;
-        return Open(event, YamlNode::Kind::kMap, start.anchor, start.tag,
-                    start.style == YAML_FLOW_MAPPING_STYLE);
+        return Open(event, YamlNode::Kind::kMap, start.tag, start.style == YAML_FLOW_MAPPING_STYLE);
       }
       case YAML_SEQUENCE_END_EVENT:
       case YAML_MAPPING_END_EVENT:
@@ -104,15 +103,14 @@ class TreeBuilder {
     std::optional<YamlNode> key;  // of a map: the entry whose value is still missing
   };
 
-  YamlNode Start(const yaml_event_t& event, const yaml_char_t* anchor, const yaml_char_t* tag) {
+  YamlNode Start(const yaml_event_t& event, const yaml_char_t* tag) {
     YamlNode node;
     node.begin = node.content = bytes_.At(event.start_mark.index);
     node.tag = View(tag);
-    if (anchor != nullptr || tag != nullptr) node.content = SkipProperties(node.begin);
     return node;
   }
 
-  // From a tag, an anchor or both to the content behind them.
+  // From the tag, the anchor or both of a scalar to what is behind them.
   std::size_t SkipProperties(std::size_t position) const {
     while (position < text_.size() && (text_[position] == '!' || text_[position] == '&')) {
       const bool verbatim = text_.substr(position).starts_with("!<");
@@ -126,9 +124,11 @@ class TreeBuilder {
   YamlNode ReadScalar(const yaml_event_t& event) {
     const auto& scalar = event.data.scalar;
     const std::string_view value(reinterpret_cast<const char*>(scalar.value), scalar.length);
-    YamlNode node = Start(event, scalar.anchor, scalar.tag);
+    YamlNode node = Start(event, scalar.tag);
     node.end = bytes_.At(event.end_mark.index);
-    node.content = std::min(node.content, node.end);
+    if (scalar.anchor != nullptr || scalar.tag != nullptr) {
+      node.content = std::min(SkipProperties(node.begin), node.end);
+    }
     node.plain = scalar.style == YAML_PLAIN_SCALAR_STYLE && scalar.tag == nullptr;
     const bool block =
         scalar.style == YAML_LITERAL_SCALAR_STYLE || scalar.style == YAML_FOLDED_SCALAR_STYLE;
@@ -150,16 +150,20 @@ class TreeBuilder {
         std::to_string(event.start_mark.column + 1) + ": " + std::string(why));
   }
 
-  Status Open(const yaml_event_t& event, YamlNode::Kind kind, const yaml_char_t* anchor,
-              const yaml_char_t* tag, bool flow) {
+  Status Open(const yaml_event_t& event, YamlNode::Kind kind, const yaml_char_t* tag, bool flow) {
     if (frames_.size() >= kMaxNesting) {
       return Refuse(event, "nested more than " + std::to_string(kMaxNesting) + " deep");
     }
-    Frame frame{.node = Start(event, anchor, tag), .braces = false, .key = std::nullopt};
+    Frame frame{.node = Start(event, tag), .braces = false, .key = std::nullopt};
     frame.node.kind = kind;
     frame.node.flow = flow;
-    const std::size_t end = bytes_.At(event.end_mark.index);
-    frame.braces = end > frame.node.begin && text_[end - 1] == '{';
+    // The event ends with the token that begins the content: a bracket, the "-" or "?" of a first
+    // member, or one of no length.
+    std::size_t content = bytes_.At(event.end_mark.index);
+    const char before = content > frame.node.begin ? text_[content - 1] : '\0';
+    if (before != '\0' && std::string_view("[{-?").contains(before)) --content;
+    frame.braces = before == '{';
+    frame.node.content = content;
     frames_.push_back(std::move(frame));
     return {};
   }
@@ -187,16 +191,17 @@ class TreeBuilder {
     std::size_t position = map.content + (braces ? 1 : 0);
     for (YamlNode::Entry& entry : map.entries) {
       position = SkipTrivia(text_, position);
+      if (map.flow && at(position) == ',') position = SkipTrivia(text_, position + 1);
       // A "?" that is not an indicator is the begin of the key, too.
       entry.begin = at(position) == '?' ? position : entry.key.begin;
       const std::size_t next = SkipTrivia(text_, entry.key.end);
-      if (at(next) == ':') entry.colon = next;
       YamlNode& value = entry.value;
+      // A colon behind an empty value is of another entry.
+      if (at(next) == ':' && value.begin > next) entry.colon = next;
       if (value.kind == YamlNode::Kind::kEmpty) {
         value.begin = value.content = value.end = entry.colon ? next + 1 : entry.key.end;
       }
-      position = SkipTrivia(text_, value.end);
-      if (map.flow && at(position) == ',') ++position;
+      position = value.end;
     }
   }
 
@@ -242,7 +247,7 @@ Result<YamlNode> ReadYamlTree(std::string_view text) {
     if (type == YAML_DOCUMENT_END_EVENT || type == YAML_STREAM_END_EVENT) return builder.TakeRoot();
     ESC_RETURN_IF_ERROR(builder.Handle(events.event()));
   }
-  return InvalidArgument(std::string(kReading) + "invalid YAML: " + events.Problem());
+  return InvalidArgument(std::string(kReading) + "invalid YAML" + events.Problem());
 }
 
 bool SayTheSame(const YamlNode& a, const YamlNode& b) {

@@ -33,11 +33,11 @@ struct YamlNode {
   bool plain = false;  // a scalar: without quotes, so that its text decides about the type
   std::string tag;     // "" when none is written
   Secret text;         // of a scalar, decoded
-  // [begin, end): with a tag before it, without comments and line breaks around it. Of a kEmpty
-  // node the place where it would stand.
+  // [begin, end): with a tag and an anchor before it, without comments and line breaks around it.
+  // Of a kEmpty node the place where it would stand.
   std::size_t begin = 0;
   std::size_t end = 0;
-  std::size_t content = 0;  // begin, after the tag
+  std::size_t content = 0;  // begin, after tag and anchor
   std::vector<YamlNode> elements;
   std::vector<Entry> entries;  // in the order of the text; keys may repeat
 

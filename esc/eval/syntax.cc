@@ -219,8 +219,7 @@ bool IsReadable(std::string_view text, const TreeBuilder& builder, Diagnostics& 
 std::optional<SyntaxNode> ReadYaml(std::string_view text,
                                    const std::shared_ptr<const std::string>& environment,
                                    Diagnostics& diagnostics) {
-  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  text.remove_prefix(ByteOrderMarkSize(text));
   TreeBuilder builder(text, environment, diagnostics);
   if (!IsReadable(text, builder, diagnostics)) return std::nullopt;
   YamlEvents events(text);

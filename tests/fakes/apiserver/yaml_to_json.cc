@@ -24,7 +24,7 @@ json Number(const std::string& text) {
 
 json Scalar(const YAML::Node& node) {
   const std::string& text = node.Scalar();
-  // yaml-cpp tags quoted scalars with "!".
+  // Scalars in quotes have the tag "!" (base/yaml.h).
   if (node.Tag() == "!" || node.Tag().ends_with(":str")) return text;
   if (text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL") {
     return nullptr;

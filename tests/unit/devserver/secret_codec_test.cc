@@ -99,6 +99,10 @@ TEST(SecretRewriterTest, ReadsAsTheEvaluatorDoes) {
         "values: # \xE2\x80\xA8  a: {fn::secret: hunter2}\n",
         "values:\r  a:\r    fn::secret: hunter2",
         "# x\n\xEF\xBB\xBFvalues:\n  a:\n    fn::secret: !!str hunter2\n",
+        "values:\n  a:\n    fn::secret: \"hunter2\"# why\n",
+        "values:\n  a:\n    fn::secret: hunter2\n      \t\n  b: 1\n",
+        "values:\n  a:\n    fn::secret: hunter2\n      \t# why\n",
+        "values:\n  a:\n    fn::secret: hunter2\n      \t",
         "values: {a: {fn::secret: hunter2}}\n---\nvalues: [\n"}) {
     const std::string sealed = Rewritten(text, SecretForm::kEncrypted);
     EXPECT_FALSE(sealed.contains("hunter2")) << sealed;
