@@ -177,7 +177,7 @@ spec: {provider: {pulumi: {}}}
 }
 
 TEST(ParseSecretStore, AnythingElseIsAProblemAndNoCrash) {
-  for (const char* text : {"[]", "text", "{}", "{kind: [a]}", "{[a]: b}", "{metadata: []}",
+  for (const char* text : {"[]", "text", "{}", "{kind: [a]}", "{~: b}", "{metadata: []}",
                            "{kind: SecretStore, spec: [1]}", "{spec: {provider: text}}",
                            "{spec: {provider: {pulumi: [1]}, conditions: {a: b}}}"}) {
     EXPECT_FALSE(Parse(text).problems.empty()) << text;
