@@ -106,6 +106,8 @@ Testbed::~Testbed() {
   for (const std::string& target : MountsBelow(folder_)) {
     umount2(target.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
   }
+  // Some tests make the folder itself a mount.
+  umount2(folder_.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
   std::error_code ignored;
   fs::remove_all(folder_, ignored);
 }
