@@ -5,7 +5,6 @@
 #include <cstddef>
 
 namespace escagent {
-
 namespace {
 
 constexpr std::size_t kMaxTag = 1024;

@@ -28,8 +28,8 @@ class YamlEvents {
   // and the problem where libyaml tells no place. Holds none of the text.
   std::string Problem() const;
 
-  // The same in the words of yaml.v3: "yaml: line 3: did not find expected key". The
-  // line is often the one before. Holds none of the text.
+  // The same in the words of yaml.v3: "yaml: line 3: did not find expected key". The line is often
+  // the one before.
   std::string Fault() const;
 
  private:

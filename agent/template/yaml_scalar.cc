@@ -9,13 +9,13 @@
 
 #include "agent/template/number.h"
 #include "agent/template/runes.h"
+#include "base/yaml_events.h"
 
 namespace escagent::gotemplate {
 namespace {
 
 constexpr std::size_t kWidth = 80;
 
-constexpr std::string_view kNulls[] = {"", "~", "null", "Null", "NULL"};
 constexpr std::string_view kTrue[] = {"true", "True", "TRUE", "yes", "Yes", "YES",
                                       "on",   "On",   "ON",   "y",   "Y"};
 constexpr std::string_view kFalse[] = {"false", "False", "FALSE", "no", "No", "NO",
@@ -181,7 +181,7 @@ std::string FormatLiteral(std::string_view text, std::size_t indent) {
 }  // namespace
 
 Value ResolveYamlScalar(std::string_view text) {
-  if (IsOneOf(text, kNulls)) return {};
+  if (IsYamlNull(text)) return {};
   if (IsOneOf(text, kTrue)) return Value::Bool(true);
   if (IsOneOf(text, kFalse)) return Value::Bool(false);
   if (const std::optional<double> number = ParseYamlNumber(text)) return Value::Float64(*number);

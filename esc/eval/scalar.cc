@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/ascii.h"
+#include "base/yaml_events.h"
 
 namespace escagent::eval {
 namespace {
@@ -104,13 +105,12 @@ std::optional<std::string> ParsePrefixedInteger(std::string_view text) {
 }  // namespace
 
 Scalar ResolvePlainScalar(std::string_view text) {
-  static constexpr std::array<std::string_view, 5> kNull = {"", "~", "null", "Null", "NULL"};
   static constexpr std::array<std::string_view, 3> kTrue = {"true", "True", "TRUE"};
   static constexpr std::array<std::string_view, 3> kFalse = {"false", "False", "FALSE"};
   static constexpr std::array<std::string_view, 12> kNotFinite = {
       ".nan",  ".NaN",  ".NAN",  ".inf",  ".Inf",  ".INF",
       "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF"};
-  if (IsOneOf(text, kNull)) return {.kind = Scalar::Kind::kNull, .text = ""};
+  if (IsYamlNull(text)) return {.kind = Scalar::Kind::kNull, .text = ""};
   if (IsOneOf(text, kTrue)) {
     return {.kind = Scalar::Kind::kBool, .boolean = true, .text = std::string(text)};
   }
